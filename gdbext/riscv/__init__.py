@@ -1,0 +1,1 @@
+"""What the RISC-V privileged specification says, as data and pure functions."""

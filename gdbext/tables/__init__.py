@@ -1,0 +1,1 @@
+"""What the program works out from memory. Nothing here knows where the memory comes from, or prints."""

@@ -1,0 +1,1 @@
+"""What a target is, and the targets that need no GDB."""
