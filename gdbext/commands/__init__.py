@@ -1,0 +1,6 @@
+"""One file per command: its declaration, and a function (target, arguments) -> results. Both front ends run them."""
+
+# In the order of `help sv39`.
+MODULES = (
+    "walk",
+)

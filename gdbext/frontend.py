@@ -1,0 +1,79 @@
+"""What the GDB and the shell front ends share: run a command, render its results, write them, say the status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from gdbext.commands.declaration import REGISTRY, Command, Status
+from gdbext.errors import BadInput
+from gdbext.render.style import PLAIN, Style
+from gdbext.target.base import Target
+
+Write = Callable[[str], None]
+
+
+def run_command(declared: Command, target: Target, words: Sequence[str], write: Write, style: Style) -> Status:
+    """Run `declared` on `target` with the `words` of the user and write the answer.
+
+    Raises `Sv39Error` where there is no answer; what was answered before stays written.
+    """
+    arguments = declared.parse(words)
+    if arguments.output is None:
+        return _write_results(declared, target, arguments, write, style)
+    with replace_file(Path(arguments.output)) as write_file:
+        return _write_results(declared, target, arguments, write_file, PLAIN)
+
+
+def _write_results(declared: Command, target: Target, arguments, write: Write, style: Style) -> Status:  # type: ignore[no-untyped-def]
+    render = find_renderer(declared)
+    status = Status.ANSWERED
+    with target.reading():
+        for result in declared.run(target, arguments):
+            if arguments.json:
+                for piece in render.iter_json(result):
+                    write(piece)
+                write("\n")
+            else:
+                for piece in render.iter_text(result, style):
+                    write(piece + "\n")
+            status = max(status, result.status)
+    return status
+
+
+def find_renderer(declared: Command) -> ModuleType:
+    """The module of `render/` that bears the name of the command's own module."""
+    return importlib.import_module("gdbext.render." + declared.function.__module__.rpartition(".")[2])
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Write]:
+    """Write a file that appears whole or not at all, readable by its owner alone. Raises `BadInput`."""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file.write  # type: ignore[misc]
+        Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise BadInput(f"cannot write {path}: {error.strerror}") from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load_commands() -> dict[str, Command]:
+    """All commands by name, declared by importing their modules."""
+    from gdbext.commands import MODULES
+
+    for module in MODULES:
+        importlib.import_module(f"gdbext.commands.{module}")
+    return REGISTRY.commands
