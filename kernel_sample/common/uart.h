@@ -1,0 +1,6 @@
+#ifndef UART_H
+#define UART_H
+
+void uart_put(char character);
+
+#endif

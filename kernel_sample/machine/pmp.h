@@ -1,0 +1,6 @@
+#ifndef PMP_H
+#define PMP_H
+
+void protect_memory(void);
+
+#endif
