@@ -26,7 +26,7 @@ class BadFile(Sv39Error):
 
 
 class UnreadableMemory(Sv39Error):
-    """Physical memory that cannot be read. Code that walks or lists catches it and reports the address in its result."""
+    """Physical memory that cannot be read. Code that walks or lists catches it and reports the address."""
 
     def __init__(self, pa: int, size: int, reason: str) -> None:
         super().__init__(f"physical memory at {pa:#x} (size {size}) cannot be read: {reason}")

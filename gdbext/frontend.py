@@ -33,16 +33,15 @@ def run_command(declared: Command, target: Target, words: Sequence[str], write: 
 def _write_results(declared: Command, target: Target, arguments, write: Write, style: Style) -> Status:  # type: ignore[no-untyped-def]
     render = find_renderer(declared)
     status = Status.ANSWERED
-    with target.reading():
-        for result in declared.run(target, arguments):
-            if arguments.json:
-                for piece in render.iter_json(result):
-                    write(piece)
-                write("\n")
-            else:
-                for piece in render.iter_text(result, style):
-                    write(piece + "\n")
-            status = max(status, result.status)
+    for result in declared.run(target, arguments):
+        if arguments.json:
+            for piece in render.iter_json(result):
+                write(piece)
+            write("\n")
+        else:
+            for piece in render.iter_text(result, style):
+                write(piece + "\n")
+        status = max(status, result.status)
     return status
 
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from gdbext.commands.declaration import Argument, Kind, Status, command
 from gdbext.commands.options import SPACE_OPTIONS, read_status, select_space
-from gdbext.riscv.csrs import Status as HartStatus
-from gdbext.riscv.rules import AdUpdate, TranslationRules
+from gdbext.riscv.rules import AdUpdate
 from gdbext.riscv.traps import Access, Privilege
 from gdbext.tables.space import AddressSpace
 from gdbext.tables.verdict import Verdict, judge
@@ -58,7 +57,11 @@ class WalkResult:
         "one), and what it points to. Then the verdict for load, store and fetch from S and U under the hart's present "
         "SUM and MXR, with the rule that decides it."
     ),
-    examples=("sv39 walk &kernel_end $sp", "sv39 walk 0x80201000 -access store -priv U", "sv39 walk $stval -root 0x84000000"),
+    examples=(
+        "sv39 walk &kernel_end $sp",
+        "sv39 walk 0x80201000 -access store -priv U",
+        "sv39 walk $stval -root 0x84000000",
+    ),
 )
 def walk_command(target: Target, arguments: Namespace) -> Iterator[WalkResult]:
     space = select_space(target, arguments)
@@ -66,33 +69,23 @@ def walk_command(target: Target, arguments: Namespace) -> Iterator[WalkResult]:
     if arguments.ad is not None:
         rules = replace(rules, ad_update=AdUpdate(arguments.ad))
     status = read_status(target, space.hart)
+    assumed = rules.assumed if status else (*rules.assumed, "SUM=0 and MXR=0: there is no status register")
+    sum_bit = _choose_bit(arguments.sum, status and status.sum)
+    mxr = _choose_bit(arguments.mxr, status and status.mxr)
     accesses = [Access(arguments.access)] if arguments.access else list(Access)
     privileges = [Privilege[arguments.priv]] if arguments.priv else [Privilege.S, Privilege.U]
     region = target.page_table_region()
     for va in arguments.va:
-        walked = walk(target, space.mode, space.root_pa, va, rules)
+        with target.reading():
+            walked = walk(target, space.mode, space.root_pa, va, rules)
         verdicts = tuple(
-            _judge(target, walked, access, privilege, rules, status, arguments)
+            judge(target, walked, access, privilege, rules, sum_bit=sum_bit, mxr=mxr)
             for privilege in privileges
             for access in accesses
         )
-        assumed = rules.assumed if status is not None else (*rules.assumed, "SUM=0 and MXR=0: there is no status register")
         yield WalkResult(space, walked, verdicts, target.describe_symbol(va), assumed, region)
 
 
-def _judge(
-    target: Target,
-    walked: Walk,
-    access: Access,
-    privilege: Privilege,
-    rules: TranslationRules,
-    status: HartStatus | None,
-    arguments: Namespace,
-) -> Verdict:
-    sum_bit = status.sum if status else False
-    mxr = status.mxr if status else False
-    if arguments.sum is not None:
-        sum_bit = arguments.sum == "1"
-    if arguments.mxr is not None:
-        mxr = arguments.mxr == "1"
-    return judge(target, walked, access, privilege, rules, sum_bit=sum_bit, mxr=mxr)
+def _choose_bit(option: str | None, present: bool | None) -> bool:
+    """A status bit as the option says, else as the hart has it, else 0."""
+    return option == "1" if option is not None else bool(present)

@@ -64,6 +64,7 @@ def _describe_target(walk: Walk, step: Step, style: Style) -> str:
         return f"-> page {style.address(f'{start:#x}')} {size}{memory_type}: pa {style.address(f'{walk.pa:#x}')}"
     return style.bad(
         {
+            Outcome.TABLE_BARRED: "barred by PMP",
             Outcome.NOT_VALID: "not valid",
             Outcome.RESERVED: "reserved encoding",
             Outcome.POINTER_AT_LEVEL_0: "pointer at level 0",

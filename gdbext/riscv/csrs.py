@@ -54,7 +54,7 @@ class Satp:
 
 @dataclass(frozen=True)
 class Status:
-    """The bits of mstatus (or of sstatus, where only that is known: MPRV and MPP then read as 0) that translation uses."""
+    """The bits of mstatus that translation uses; of sstatus, where only that is known, MPRV and MPP read as 0."""
 
     value: int
 
@@ -80,5 +80,6 @@ class Status:
 
 
 PMP_ENTRIES = 64
+PMP_ENTRIES_PER_CFG = 8
 PMPCFG_NAMES = tuple(f"pmpcfg{number}" for number in range(0, 16, 2))
 PMPADDR_NAMES = tuple(f"pmpaddr{number}" for number in range(PMP_ENTRIES))

@@ -21,7 +21,7 @@ NEEDED = {Access.LOAD: PMP_R, Access.STORE: PMP_W, Access.FETCH: PMP_X}
 
 @dataclass(frozen=True)
 class PmpEntry:
-    """One PMP entry: its number, configuration byte, raw pmpaddr, and the range [start, end) in bytes (empty if OFF)."""
+    """One PMP entry: number, configuration byte, raw pmpaddr, and the range [start, end) in bytes (empty if OFF)."""
 
     number: int
     cfg: int
@@ -63,7 +63,7 @@ class PmpAnswer:
 
 
 def decode_pmp(csrs: Mapping[str, int]) -> tuple[PmpEntry, ...]:
-    """The PMP entries that `csrs` (register name to value) tells of, in order of priority; absent registers are skipped."""
+    """The PMP entries that `csrs` (register name to value) tells of, in order of priority; absent ones are skipped."""
     entries: list[PmpEntry] = []
     previous = 0
     for number in range(PMP_ENTRIES):

@@ -72,7 +72,8 @@ def judge(
         missing = describe_missing_ad(walked.pte, access)
         if missing:
             if rules.ad_update is AdUpdate.FAULT:
-                return fault(access.page_fault, f"the level-{level} PTE has {missing}, and the hart does not set it (Svade)")
+                rule = f"the level-{level} PTE has {missing}, and the hart does not set it (Svade)"
+                return fault(access.page_fault, rule)
             answer = check_pmp(rules.pmp, walked.leaf.pte_pa, PTE_SIZE, Access.STORE, Privilege.S)
             if not answer.allowed:
                 return fault(access.access_fault, f"the PTE has {missing}, and may not be written: {answer.describe()}")

@@ -116,19 +116,19 @@ def walk(memory: PteReader, mode: PagingMode, root_pa: int, va: int, rules: Tran
     for level in mode.iter_levels():
         index = mode.vpn(va, level)
         pte_pa = table_pa + index * PTE_SIZE
-        answer = check_pmp(rules.pmp, pte_pa, PTE_SIZE, Access.LOAD, Privilege.S)
-        if not answer.allowed:
-            steps.append(Step(level, index, pte_pa, None))
-            return end(Outcome.TABLE_BARRED, f"the level-{level} PTE may not be read: {answer.describe()}")
         try:
             pte = Pte(memory.read_pte(pte_pa))
         except NoMemory as error:
             steps.append(Step(level, index, pte_pa, None))
-            return end(Outcome.NO_TABLE_MEMORY, f"the level-{level} table at {table_pa:#x} is not in RAM: {error.reason}")
+            rule = f"the level-{level} table at {table_pa:#x} is not in RAM: {error.reason}"
+            return end(Outcome.NO_TABLE_MEMORY, rule)
         except NotCaptured as error:
             steps.append(Step(level, index, pte_pa, None))
             return end(Outcome.TABLE_UNKNOWN, f"the level-{level} table at {table_pa:#x} is not known: {error.reason}")
         steps.append(Step(level, index, pte_pa, pte))
+        answer = check_pmp(rules.pmp, pte_pa, PTE_SIZE, Access.LOAD, Privilege.S)
+        if not answer.allowed:
+            return end(Outcome.TABLE_BARRED, f"the hart may not read the level-{level} PTE: {answer.describe()}")
         if not pte.is_valid:
             return end(Outcome.NOT_VALID, f"the level-{level} PTE has V=0")
         reserved = describe_reserved(pte, level, rules)

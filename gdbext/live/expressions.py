@@ -1,0 +1,64 @@
+"""Expressions and symbols, as GDB knows them."""
+
+from __future__ import annotations
+
+import re
+
+import gdb
+
+from gdbext.errors import BadInput
+from gdbext.live.stub import describe_error
+from gdbext.riscv.paging import U64_MASK
+from gdbext.target.base import Section
+
+ADDRESSED = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+SECTION_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x[0-9a-f]+: (\S+) ")
+
+
+def evaluate(expression: str) -> int:
+    """The expression as an unsigned 64-bit number; an array, function or structure stands for its address.
+
+    Raises `BadInput` with GDB's reason.
+    """
+    try:
+        return _as_address(gdb.parse_and_eval(expression))
+    except gdb.error as error:
+        text = describe_error(error)
+        if "unknown type" in text:
+            text += f"; for its address write &{expression.strip()}"
+        raise BadInput(f'"{expression.strip()}": {text}') from error
+
+
+def _as_address(value: gdb.Value) -> int:
+    code = value.type.strip_typedefs().code
+    if code in ADDRESSED:
+        if value.address is None:
+            raise gdb.error("it has no address")
+        value = value.address
+    elif code == gdb.TYPE_CODE_FLT:
+        raise gdb.error("a floating-point number is no address")
+    elif code == gdb.TYPE_CODE_VOID:
+        raise gdb.error("it is void: there is no such register or convenience variable here")
+    return int(value) & U64_MASK
+
+
+def symbol_address(name: str) -> int | None:
+    """The address of the symbol `name`; None where the symbol files have no such name."""
+    try:
+        return int(gdb.parse_and_eval(f"&{name}")) & U64_MASK
+    except gdb.error:
+        return None
+
+
+def describe_symbol(va: int) -> str | None:
+    """`name+offset` of the symbol that holds `va`; None where GDB knows none."""
+    pointer = gdb.Value(va).cast(gdb.lookup_type("char").pointer().pointer())
+    _, _, symbol = pointer.format_string(format="a").partition("<")
+    return symbol.rstrip(">") or None
+
+
+def read_sections() -> tuple[Section, ...]:
+    """The sections of the symbol file that take up memory, in order of address."""
+    text = gdb.execute("maintenance info sections ALLOC", to_string=True)
+    found = (Section(name, int(start, 16), int(end, 16)) for start, end, name in SECTION_LINE.findall(text))
+    return tuple(sorted((s for s in found if s.end > s.start), key=lambda s: s.start))

@@ -1,0 +1,85 @@
+"""`set sv39 ...` and `show sv39 ...`."""
+
+from __future__ import annotations
+
+import gdb
+
+from gdbext.commands.declaration import split_line
+from gdbext.errors import BadInput
+from gdbext.live.expressions import evaluate, symbol_address
+from gdbext.target.base import PageTableRegion
+from gdbext.target.names import find_page_table_region
+
+
+class SetPrefix(gdb.Command):
+    """Settings of sv39."""
+
+    def __init__(self) -> None:
+        super().__init__("set sv39", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+
+class ShowPrefix(gdb.Command):
+    """Show the settings of sv39."""
+
+    def __init__(self) -> None:
+        super().__init__("show sv39", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+
+class TableRegion(gdb.Parameter):
+    """The page-table region is the range of addresses in which the kernel keeps its page tables.
+
+    Usage: set sv39 table-region START END
+           set sv39 table-region START +SIZE
+           set sv39 table-region auto
+
+    START, END and SIZE are expressions. With auto, the default, symbols with the usual names tell, such as
+    __page_table_region_start and __page_table_region_end.
+
+    Example:
+      set sv39 table-region 0x84000000 +0x400000"""
+
+    set_doc = "Set the page-table region: START END, START +SIZE, or auto."
+    show_doc = "Show the page-table region."
+
+    def __init__(self) -> None:
+        super().__init__("sv39 table-region", gdb.COMMAND_DATA, gdb.PARAM_STRING)
+        self.value = self._accepted = "auto"
+        self._region: PageTableRegion | None = None
+
+    @property
+    def region(self) -> PageTableRegion | None:
+        """The region as set, or as the symbols tell; None where neither does."""
+        return self._region or find_page_table_region(symbol_address)
+
+    def get_set_string(self) -> str:
+        try:
+            self._region = decode_region(self.value or "auto")
+        except BadInput as error:
+            self.value = self._accepted
+            raise gdb.GdbError(str(error)) from error
+        self._accepted = self.value
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        region = self.region
+        found = f"{region.start:#x} to {region.end:#x}, by {region.source}" if region else "not known"
+        return f"The page-table region is {found}."
+
+
+def decode_region(text: str) -> PageTableRegion | None:
+    """`START END` or `START +SIZE` as a region; None for `auto`. Raises `BadInput`."""
+    words = split_line(gdb.string_to_argv(text))
+    if words == ["auto"]:
+        return None
+    if len(words) != 2:
+        raise BadInput("the page-table region is START END, START +SIZE, or auto")
+    start = evaluate(words[0])
+    end = start + evaluate(words[1][1:]) if words[1].startswith("+") else evaluate(words[1])
+    if start >= end:
+        raise BadInput(f"the page-table region {start:#x} to {end:#x} is empty: END lies after START")
+    return PageTableRegion(start, end, "set sv39 table-region")
+
+
+SetPrefix()
+ShowPrefix()
+table_region = TableRegion()

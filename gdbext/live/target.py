@@ -1,0 +1,242 @@
+"""The live target: a RISC-V machine in QEMU, as GDB's selected inferior shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import gdb
+
+from gdbext.errors import NoMemory, TargetLost, UnreadableMemory, UnsupportedTarget
+from gdbext.live import expressions
+from gdbext.live.machine import HartProperties, choose_ad_update, choose_svpbmt, decode_flat_view
+from gdbext.live.parameters import table_region
+from gdbext.live.stub import Stub, describe_error, is_lost
+from gdbext.riscv.csrs import PMP_ENTRIES_PER_CFG, PMPCFG_NAMES
+from gdbext.riscv.paging import PAGE_SIZE, U64_MASK
+from gdbext.riscv.pmp import decode_pmp
+from gdbext.riscv.rules import TranslationRules
+from gdbext.target.base import MemoryRegion, PageTableRegion, Section, Target
+
+# More harts than this, and the memory map would be an answer too long for the stub (see `Stub.monitor`).
+MAX_HARTS_FOR_MEMORY_MAP = 128
+
+
+class LiveTarget(Target):
+    """GDB's present target. One object lives as long as a connection; what it caches lasts until the target runs."""
+
+    def __init__(self, connection: gdb.TargetConnection) -> None:
+        self.connection = connection
+        self.stub = Stub(connection) if isinstance(connection, gdb.RemoteTargetConnection) else None
+        self._properties: dict[int, HartProperties] = {}
+        self._threads: dict[int, gdb.InferiorThread] = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all that may have changed while the target ran, or because the user wrote to it."""
+        self._regions: tuple[MemoryRegion, ...] | None = None
+        self._pages: dict[int, bytes] = {}
+        self._rules: dict[int, TranslationRules] = {}
+
+    @property
+    def name(self) -> str:
+        return f"{self.connection.description or self.connection.type} {self.connection.details or ''}".strip()
+
+    # Harts and registers
+
+    @property
+    def harts(self) -> Sequence[int]:
+        return tuple(sorted(self._find_threads()))
+
+    @property
+    def current_hart(self) -> int:
+        selected = gdb.selected_thread()
+        if selected is None:
+            raise UnsupportedTarget("no thread is selected: connect to a target first")
+        for hart, thread in self._find_threads().items():
+            if thread.ptid == selected.ptid:
+                return hart
+        raise UnsupportedTarget("the selected thread is not a hart of this target")
+
+    def _find_threads(self) -> dict[int, gdb.InferiorThread]:
+        """The threads of all inferiors on this connection by hart: mhartid where it can be read, else in order."""
+        threads = [
+            thread
+            for inferior in gdb.inferiors()
+            if inferior.connection == self.connection
+            for thread in sorted(inferior.threads(), key=lambda thread: thread.num)
+        ]
+        if [t.ptid for t in self._threads.values()] != [t.ptid for t in threads]:
+            numbers = [self._read_register(thread, "mhartid") for thread in threads]
+            if None in numbers or len(set(numbers)) != len(numbers):
+                numbers = list(range(len(threads)))
+            self._threads = dict(zip(numbers, threads, strict=True))
+        return self._threads
+
+    def _read_register(self, thread: gdb.InferiorThread, name: str) -> int | None:
+        with selected_thread(thread):
+            try:
+                value = gdb.newest_frame().read_register(name)
+                if value.type.code == gdb.TYPE_CODE_VOID:
+                    return None
+                return int(value) & U64_MASK
+            except ValueError:
+                return None
+            except gdb.error as error:
+                if is_lost(error):
+                    raise TargetLost(f"the target went away: {describe_error(error)}") from error
+                return None
+
+    def read_csr(self, hart: int, name: str) -> int | None:
+        return self._read_register(self._find_threads()[hart], name)
+
+    def select(self, hart: int) -> AbstractContextManager[None]:
+        """Inside, `hart` is GDB's selected thread."""
+        return selected_thread(self._find_threads()[hart])
+
+    # Physical memory
+
+    def _need_stub(self) -> Stub:
+        if self.stub is None:
+            raise UnsupportedTarget(f"{self.name} gives no physical memory: connect to QEMU's stub, or open a core")
+        return self.stub
+
+    def reading(self) -> AbstractContextManager[object]:
+        return self._need_stub().physical()
+
+    def memory_regions(self) -> Sequence[MemoryRegion] | None:
+        if self._regions is None:
+            if len(self._find_threads()) > MAX_HARTS_FOR_MEMORY_MAP:
+                return None
+            self._regions = decode_flat_view(self._need_stub().monitor("info mtree -f"))
+        return self._regions or None
+
+    def read_physical(self, pa: int, size: int) -> bytes:
+        self._check_ram(pa, size)
+        return self._need_stub().read(pa, size)
+
+    def _check_ram(self, pa: int, size: int) -> None:
+        """Raises `NoMemory` unless RAM or ROM is known to lie behind all of the range."""
+        if self.memory_regions() is None:
+            return
+        end = pa
+        while end < pa + size:
+            region = self.region_at(end)
+            if region is None:
+                raise NoMemory(pa, size, "no memory there")
+            if not region.is_ram:
+                raise NoMemory(pa, size, f"not RAM, but the device {region.name}")
+            end = region.end
+
+    def read_pages(self, pas: Sequence[int]) -> list[bytes | UnreadableMemory]:
+        with self.reading():
+            return [self._read_page(pa) for pa in pas]
+
+    def _read_page(self, pa: int) -> bytes | UnreadableMemory:
+        page = self._pages.get(pa)
+        if page is None:
+            try:
+                page = self._pages[pa] = self.read_physical(pa, PAGE_SIZE)
+            except UnreadableMemory as error:
+                return error
+        return page
+
+    # What the hart does
+
+    def translation_rules(self, hart: int) -> TranslationRules:
+        if hart not in self._rules:
+            self._rules[hart] = self._find_rules(hart)
+        return self._rules[hart]
+
+    def _find_rules(self, hart: int) -> TranslationRules:
+        assumed = []
+        menvcfg = self.read_csr(hart, "menvcfg")
+        properties = self._properties.get(hart)
+        if properties is None:
+            properties = self._properties[hart] = HartProperties(self._need_stub(), hart)
+        svnapot = properties.get("svnapot")
+        if svnapot is None:
+            svnapot = True
+            assumed.append("Svnapot is on: the target does not tell")
+        svpbmt = choose_svpbmt(properties.get("svpbmt"), menvcfg)
+        if svpbmt is None:
+            svpbmt = True
+            assumed.append("Svpbmt is on: the target does not tell")
+        if properties.path is None:
+            assumed.append("the hardware sets A and D: the target does not tell")
+        ad_update = choose_ad_update(properties.get("svade"), properties.get("svadu"), menvcfg or 0)
+        return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self._read_pmp(hart)), tuple(assumed))
+
+    def _read_pmp(self, hart: int) -> dict[str, int]:
+        """The PMP registers as far as entries are in use: reading all 64 addresses would cost more than a walk."""
+        registers = self.read_csrs(hart, PMPCFG_NAMES)
+        cfg_bytes = b"".join(value.to_bytes(PMP_ENTRIES_PER_CFG, "little") for value in registers.values())
+        # One entry is read even where all are off: that there is PMP at all bars S and U.
+        used = max(len(cfg_bytes.rstrip(b"\0")), 1) if cfg_bytes else 0
+        names = [f"pmpaddr{entry}" for entry in range(used)]
+        return registers | self.read_csrs(hart, names)
+
+    # Expressions and symbols are GDB's
+
+    def evaluate(self, expression: str) -> int:
+        return expressions.evaluate(expression)
+
+    def describe_symbol(self, va: int) -> str | None:
+        return expressions.describe_symbol(va)
+
+    def symbol_address(self, name: str) -> int | None:
+        return expressions.symbol_address(name)
+
+    def sections(self) -> Sequence[Section]:
+        return expressions.read_sections()
+
+    def page_table_region(self) -> PageTableRegion | None:
+        return table_region.region
+
+
+@contextmanager
+def selected_thread(thread: gdb.InferiorThread) -> Iterator[None]:
+    """Inside, `thread` is selected; afterwards the thread and the frame that were."""
+    before = gdb.selected_thread()
+    if before is not None and before.ptid == thread.ptid:
+        yield
+        return
+    frame = gdb.selected_frame() if before is not None else None
+    thread.switch()
+    try:
+        yield
+    finally:
+        if before is not None and before.is_valid():
+            before.switch()
+            if frame is not None and frame.is_valid():
+                frame.select()
+
+
+_targets: dict[int, LiveTarget] = {}
+
+
+def find_target() -> LiveTarget:
+    """The target of the selected inferior. Raises `UnsupportedTarget` where there is none, or it is not RV64."""
+    inferior = gdb.selected_inferior()
+    connection = inferior.connection
+    if connection is None or not inferior.threads():
+        raise UnsupportedTarget("there is no target: connect to QEMU with target remote, or open a core with core-file")
+    architecture = inferior.architecture().name() if hasattr(inferior, "architecture") else ""
+    if not architecture.startswith("riscv") or "rv32" in architecture:
+        raise UnsupportedTarget(f"the target is {architecture}, and Sv39 is of riscv:rv64; see show architecture")
+    target = _targets.get(connection.num)
+    if target is None or target.connection is not connection:
+        target = _targets[connection.num] = LiveTarget(connection)
+    return target
+
+
+def forget_all(*_: object) -> None:
+    """Nothing that was read is kept across a resume, or after the user has written to the target."""
+    for target in _targets.values():
+        target.forget()
+
+
+def watch_events() -> None:
+    """Have GDB's events drop the caches."""
+    for event in (gdb.events.cont, gdb.events.memory_changed, gdb.events.register_changed, gdb.events.exited):
+        event.connect(forget_all)
