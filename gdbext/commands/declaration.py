@@ -84,7 +84,9 @@ class Argument:
 
 
 JSON_OPTION = Argument("-json", "Answer in JSON, one object a line.", Kind.FLAG)
-OUTPUT_OPTION = Argument("-output", "Write the answer to FILE, which appears whole or not at all.", Kind.FILE, metavar="FILE")
+OUTPUT_OPTION = Argument(
+    "-output", "Write the answer to FILE, which appears whole or not at all.", Kind.FILE, metavar="FILE"
+)
 COMMON_OPTIONS = (JSON_OPTION, OUTPUT_OPTION)
 
 Function = Callable[[Target, argparse.Namespace], "Result | Iterable[Result]"]
@@ -191,9 +193,7 @@ def command(
     """Declare the decorated function as `sv39 NAME`."""
 
     def declare(function: Function) -> Function:
-        declared = Command(
-            name, summary, function, arguments, tuple(examples), description, live_only, needs_target
-        )
+        declared = Command(name, summary, function, arguments, tuple(examples), description, live_only, needs_target)
         REGISTRY.add(declared)
         return function
 
@@ -256,5 +256,10 @@ def _shield_negative(token: str) -> str:
 
 def _wrap(text: str, indent: str = "") -> str:
     return textwrap.fill(
-        text, HELP_WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+        text,
+        HELP_WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )

@@ -87,7 +87,11 @@ class Target(ABC):
         return pages
 
     def reading(self) -> AbstractContextManager[object]:
-        """Around many reads: a target with a costly way of reading holds it open for as long."""
+        """Around several reads of one question: a live target switches its stub once for all of them.
+
+        Nothing but physical memory may be read inside, and nothing be yielded: expressions and instructions go through
+        virtual addresses.
+        """
         return nullcontext()
 
     def read_pte(self, pte_pa: int) -> int:
