@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from gdbext.commands.declaration import REGISTRY, Command, Status
-from gdbext.errors import BadInput
+from gdbext.files import replace_file
 from gdbext.render.style import PLAIN, Style
 from gdbext.target.base import Target
 
@@ -26,8 +23,8 @@ def run_command(declared: Command, target: Target, words: Sequence[str], write: 
     arguments = declared.parse(words)
     if arguments.output is None:
         return _write_results(declared, target, arguments, write, style)
-    with replace_file(Path(arguments.output)) as write_file:
-        return _write_results(declared, target, arguments, write_file, PLAIN)
+    with replace_file(Path(arguments.output)) as file:
+        return _write_results(declared, target, arguments, file.write, PLAIN)
 
 
 def _write_results(declared: Command, target: Target, arguments, write: Write, style: Style) -> Status:  # type: ignore[no-untyped-def]
@@ -48,25 +45,6 @@ def _write_results(declared: Command, target: Target, arguments, write: Write, s
 def find_renderer(declared: Command) -> ModuleType:
     """The module of `render/` that bears the name of the command's own module."""
     return importlib.import_module("gdbext.render." + declared.function.__module__.rpartition(".")[2])
-
-
-@contextmanager
-def replace_file(path: Path) -> Iterator[Write]:
-    """Write a file that appears whole or not at all, readable by its owner alone. Raises `BadInput`."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            yield file.write  # type: ignore[misc]
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise BadInput(f"cannot write {path}: {error.strerror}") from error
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def load_commands() -> dict[str, Command]:
