@@ -1,0 +1,332 @@
+"""The scan: all the mappings of an address space, in order of va, merged, at a cost near that of reading the tables.
+
+Each table page is read once. A page is taken as a whole where it can be (nothing in it, or one contiguous stretch), and
+PTE by PTE otherwise; what the bits of a PTE mean is decided once for each combination of them, not for each PTE.
+
+What only a step of the walk decides (`gdbext.tables.walk`) is decided by the same function here, so that a page is
+listed exactly where a walk finds a leaf.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from gdbext.errors import UnreadableMemory
+from gdbext.riscv.paging import PA_BITS, PAGE_SHIFT, PAGE_SIZE, PTE_SIZE, PTES_PER_TABLE, U64_MASK, VPN_BITS, PagingMode
+from gdbext.riscv.pte import NAPOT_PAGES, PPN_MASK, PPN_SHIFT, RSW, N, Pte, V
+from gdbext.riscv.rules import TranslationRules
+from gdbext.tables.walk import NAPOT_64K_PATTERN, NAPOT_PPN_BITS, describe_reserved
+from gdbext.target.base import Target
+
+# The bits of a PTE that make a mapping what it is, apart from where it points: permissions, A, D, PBMT, N, and V.
+ATTRIBUTES = U64_MASK & ~(PPN_MASK | RSW)
+COMPARED = U64_MASK & ~RSW
+PPN_TO_PA = PAGE_SHIFT - PPN_SHIFT
+PA_END = 1 << PA_BITS
+
+_unpack_page = struct.Struct(f"<{PTES_PER_TABLE}Q").unpack
+_unpack_pte = struct.Struct("<Q").unpack_from
+# As one big number of 64-bit lanes: a one in each lane, and the lane's number in each lane.
+_ONES = sum(1 << 64 * lane for lane in range(PTES_PER_TABLE))
+_RAMP = sum(lane << 64 * lane for lane in range(PTES_PER_TABLE))
+
+# What a valid PTE is, by its attributes and level.
+_INVALID, _POINTER, _LEAF, _NAPOT = range(1, 5)
+
+# A stretch of mapped pages as a plain tuple, since there may be millions: va, pa, size in bytes, attributes (the bits
+# of ATTRIBUTES that all its PTEs share), and the number of leaf PTEs.
+Run = tuple[int, int, int, int, int]
+# In place of attributes: the run stands for a table that could not be read; its pa is the table's, its size what the
+# table serves.
+UNREADABLE = -1
+
+
+class Pointer(NamedTuple):
+    """A non-leaf PTE and the table that it points to. `va` is the first address that the table serves."""
+
+    pte_pa: int
+    va: int
+    table_pa: int
+
+
+class DecodedTable(NamedTuple):
+    """What the PTEs of a table say: stretches of leaves, pointers, and the indexes of valid PTEs that always fault."""
+
+    runs: list[Run]
+    pointers: list[Pointer]
+    invalid: list[int]
+
+
+class UnreadableTable(NamedTuple):
+    """A table that a PTE points to and that could not be read, and the first va that it would serve."""
+
+    pa: int
+    level: int
+    va: int
+    reason: str
+
+
+class TableReader:
+    """Reads table pages of one address space, each of them once, and decodes them."""
+
+    def __init__(self, target: Target, mode: PagingMode, rules: TranslationRules) -> None:
+        self.mode = mode
+        self.rules = rules
+        self._target = target
+        self._pages: dict[int, bytes | UnreadableMemory] = {}
+        self._kinds: list[dict[int, int]] = [{} for _ in range(mode.levels)]
+
+    @property
+    def table_count(self) -> int:
+        """How many different table pages were read."""
+        return sum(isinstance(page, bytes) for page in self._pages.values())
+
+    def fetch(self, table_pas: Sequence[int]) -> None:
+        """Read the tables at `table_pas`, those not read yet, in one batch."""
+        missing = list(dict.fromkeys(pa for pa in table_pas if pa not in self._pages))
+        if missing:
+            self._pages.update(zip(missing, self._target.read_pages(missing), strict=True))
+
+    def read(self, table_pa: int) -> bytes | UnreadableMemory:
+        """The table page at `table_pa`, or why it cannot be read."""
+        if table_pa not in self._pages:
+            self.fetch((table_pa,))
+        return self._pages[table_pa]
+
+    def decode(self, table_pa: int, level: int, base: int, first: int = 0, last: int = PTES_PER_TABLE) -> DecodedTable:
+        """The PTEs with indexes [first, last) of a table that can be read; PTE 0 serves the va `base`.
+
+        A run never reaches beyond the table; neighbours that could be one run are one.
+        """
+        page = self.read(table_pa)
+        assert isinstance(page, bytes)
+        last = min(last, (len(page.rstrip(b"\0")) + PTE_SIZE - 1) // PTE_SIZE)
+        first = max(first, (PAGE_SIZE - len(page.lstrip(b"\0"))) // PTE_SIZE)
+        if first >= last:
+            return DecodedTable([], [], [])
+        if not self._is_uniform(page, level, first, last):
+            return self._decode_each(table_pa, level, base, range(first, last))
+        shift = PAGE_SHIFT + VPN_BITS * level
+        value = _unpack_pte(page, first * PTE_SIZE)[0]
+        count = last - first
+        pa = (value & PPN_MASK) << PPN_TO_PA
+        run = (base + (first << shift), pa, count << shift, value & ATTRIBUTES, count)
+        return DecodedTable([run], [], [])
+
+    def _decode_each(self, table_pa: int, level: int, base: int, indexes: range) -> DecodedTable:
+        """Decode PTE by PTE. This is the hot loop of every listing."""
+        page = self._pages[table_pa]
+        assert isinstance(page, bytes)
+        decoded = DecodedTable([], [], [])
+        runs, pointers, invalid = decoded
+        shift = PAGE_SHIFT + VPN_BITS * level
+        page_size = 1 << shift
+        step = 1 << (PPN_SHIFT + VPN_BITS * level)
+        # Above this pa the next PTE of a stretch might carry into the reserved bits; such pages are joined one by one.
+        last_pa = PA_END - (PTES_PER_TABLE << shift)
+        kinds = self._kinds[level]
+        # While a stretch is open, `expected` is what its next PTE would be.
+        expected = start = attributes = pa = 0
+        for index, value in enumerate(_unpack_page(page)[indexes.start : indexes.stop], indexes.start):
+            compared = value & COMPARED
+            if expected:
+                if compared == expected:
+                    expected += step
+                    continue
+                count = index - start
+                runs.append((base + (start << shift), pa, count << shift, attributes, count))
+                expected = 0
+            if not value & V:
+                continue
+            attributes = value & ATTRIBUTES
+            kind = kinds.get(attributes) or self._classify(attributes, level)
+            if kind == _LEAF:
+                pa = (value & PPN_MASK) << PPN_TO_PA
+                if pa & (page_size - 1):
+                    invalid.append(index)
+                elif pa < last_pa:
+                    start = index
+                    expected = compared + step
+                else:
+                    _append(runs, (base + (index << shift), pa, page_size, attributes, 1))
+            elif kind == _POINTER:
+                table_pa_below = (value & PPN_MASK) << PPN_TO_PA
+                pointers.append(Pointer(table_pa + index * PTE_SIZE, base + (index << shift), table_pa_below))
+            elif kind == _NAPOT and (ppn := (value & PPN_MASK) >> PPN_SHIFT) & NAPOT_PPN_BITS == NAPOT_64K_PATTERN:
+                pa = (ppn & ~NAPOT_PPN_BITS | index % NAPOT_PAGES) << PAGE_SHIFT
+                _append(runs, (base + (index << shift), pa, page_size, attributes, 1))
+            else:
+                invalid.append(index)
+        if expected:
+            count = indexes.stop - start
+            runs.append((base + (start << shift), pa, count << shift, attributes, count))
+        return decoded
+
+    def _is_uniform(self, page: bytes, level: int, first: int, last: int) -> bool:
+        """Whether the PTEs [first, last) are leaves of one contiguous stretch, by one comparison of big numbers."""
+        value = int(_unpack_pte(page, first * PTE_SIZE)[0])
+        count = last - first
+        step = 1 << (PPN_SHIFT + VPN_BITS * level)
+        if _unpack_pte(page, (last - 1) * PTE_SIZE)[0] != value + (count - 1) * step or not value & V:
+            return False
+        attributes = value & ATTRIBUTES
+        if (self._kinds[level].get(attributes) or self._classify(attributes, level)) != _LEAF:
+            return False
+        pa = (value & PPN_MASK) << PPN_TO_PA
+        page_size = self.mode.page_size(level)
+        if pa & (page_size - 1) or pa + count * page_size > PA_END:
+            return False
+        ones, ramp = _ONES, _RAMP
+        if count < PTES_PER_TABLE:
+            lanes = (1 << 64 * count) - 1
+            ones, ramp = ones & lanes, ramp & lanes
+        return int.from_bytes(page[first * PTE_SIZE : last * PTE_SIZE], "little") == value * ones + step * ramp
+
+    def _classify(self, attributes: int, level: int) -> int:
+        pte = Pte(attributes)
+        # Which NAPOT sizes are legal depends on the PPN, and is decided for each PTE.
+        probe = Pte(attributes | NAPOT_64K_PATTERN << PPN_SHIFT) if attributes & N else pte
+        if describe_reserved(probe, level, self.rules) is not None:
+            kind = _INVALID
+        elif pte.is_leaf:
+            kind = _NAPOT if pte.is_napot else _LEAF
+        else:
+            kind = _POINTER if level else _INVALID
+        self._kinds[level][attributes] = kind
+        return kind
+
+
+class Scan:
+    """One pass over an address space. The totals are complete when the pass has ended."""
+
+    def __init__(
+        self,
+        target: Target,
+        mode: PagingMode,
+        root_pa: int,
+        rules: TranslationRules,
+        *,
+        start: int = 0,
+        end: int = U64_MASK + 1,
+    ) -> None:
+        """A scan of the virtual addresses [start, end): a mapping that reaches into the range is found whole."""
+        self.mode = mode
+        self.root_pa = root_pa
+        self.unreadable: list[UnreadableTable] = []
+        self.invalid_count = 0
+        self._start = start
+        self._end = end
+        self._reader = TableReader(target, mode, rules)
+        # Subtrees without anything to list, with the number of their invalid PTEs: a table that points to itself 512
+        # times is entered once a level.
+        self._barren: dict[tuple[int, int], int] = {}
+
+    @property
+    def table_count(self) -> int:
+        """How many different table pages were read."""
+        return self._reader.table_count
+
+    def iter_chunks(self) -> Iterator[list[Run]]:
+        """The mappings in order of va, merged, in lists of some hundreds; each list is the caller's.
+
+        A run whose attributes are UNREADABLE stands for a table that could not be read.
+        """
+        held: Run | None = None
+        for chunk in self._iter_halves():
+            if held is not None:
+                _prepend(chunk, held)
+            held = chunk.pop()
+            if chunk:
+                yield chunk
+        if held is not None:
+            yield [held]
+
+    def iter_runs(self) -> Iterator[Run]:
+        """The same, one by one."""
+        for chunk in self.iter_chunks():
+            yield from chunk
+
+    def _iter_halves(self) -> Iterator[list[Run]]:
+        """The root's two halves apart: the canonical addresses of the upper one are those of the lower one no more."""
+        level, half = self.mode.root_level, PTES_PER_TABLE // 2
+        for base, first, last in ((0, 0, half), (U64_MASK + 1 - self.mode.va_size, half, PTES_PER_TABLE)):
+            shift = PAGE_SHIFT + VPN_BITS * level
+            if base + (first << shift) < self._end and base + (last << shift) > self._start:
+                yield from self._iter_table(self.root_pa, level, base, first, last)
+
+    def _iter_table(
+        self, table_pa: int, level: int, base: int, first: int = 0, last: int = PTES_PER_TABLE
+    ) -> Iterator[list[Run]]:
+        shift = PAGE_SHIFT + VPN_BITS * level
+        first = max(first, (self._start - base) >> shift)
+        last = min(last, ((self._end - 1 - base) >> shift) + 1)
+        page = self._reader.read(table_pa)
+        if isinstance(page, UnreadableMemory):
+            va = base if level < self.mode.root_level else 0
+            missed = UnreadableTable(table_pa, level, va, page.reason)
+            if missed not in self.unreadable[-1:]:  # the root comes twice, once a half
+                self.unreadable.append(missed)
+            yield [(base + (first << shift), table_pa, (last - first) << shift, UNREADABLE, 0)]
+            return
+        runs, pointers, invalid = self._reader.decode(table_pa, level, base, first, last)
+        self.invalid_count += len(invalid)
+        if not pointers:
+            if runs:
+                yield runs
+            return
+        self._reader.fetch([pointer.table_pa for pointer in pointers])
+        done = 0
+        for pointer in pointers:
+            before = done
+            while done < len(runs) and runs[done][0] < pointer.va:
+                done += 1
+            if done > before:
+                yield runs[before:done]
+            yield from self._iter_child(pointer, level - 1)
+        if done < len(runs):
+            yield runs[done:]
+
+    def _iter_child(self, pointer: Pointer, level: int) -> Iterator[list[Run]]:
+        key = (pointer.table_pa, level)
+        if key in self._barren:
+            self.invalid_count += self._barren[key]
+            return
+        invalid_before = self.invalid_count
+        is_barren = True
+        for chunk in self._iter_table(pointer.table_pa, level, pointer.va):
+            is_barren = False
+            yield chunk
+        # At the edges of the scanned range only a part of a table was looked at.
+        if is_barren and self._start <= pointer.va and pointer.va + self.mode.table_span(level) <= self._end:
+            self._barren[key] = self.invalid_count - invalid_before
+
+
+def _append(runs: list[Run], run: Run) -> None:
+    """Append `run`, joined to the last one where they are one mapping."""
+    if runs and _is_joined(runs[-1], run):
+        va, pa, size, attributes, leaves = runs[-1]
+        runs[-1] = (va, pa, size + run[2], attributes, leaves + run[4])
+    else:
+        runs.append(run)
+
+
+def _prepend(runs: list[Run], run: Run) -> None:
+    """Put `run` before the others, joined to the first one where they are one mapping."""
+    first = runs[0]
+    if _is_joined(run, first):
+        va, pa, size, attributes, leaves = run
+        runs[0] = (va, pa, size + first[2], attributes, leaves + first[4])
+    else:
+        runs.insert(0, run)
+
+
+def _is_joined(run: Run, following: Run) -> bool:
+    va, pa, size, attributes, _ = run
+    return (
+        va + size == following[0]
+        and pa + size == following[1]
+        and attributes == following[3]
+        and attributes != UNREADABLE
+    )
