@@ -2,5 +2,7 @@
 
 # In the order of `help sv39`.
 MODULES = (
+    "satp",
     "walk",
+    "why",
 )

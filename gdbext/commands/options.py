@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
 from gdbext.commands.declaration import Argument, Kind
 from gdbext.errors import BadInput, UnsupportedTarget
@@ -21,6 +22,8 @@ MODE_OPTION = Argument(
     choices=tuple(name for name in MODE_BY_NAME if name != "bare"),
 )
 SPACE_OPTIONS = (HART_OPTION, SATP_OPTION, ROOT_OPTION, MODE_OPTION)
+# The arguments of somebody who typed none of them.
+NO_SPACE_OPTIONS: dict[str, Any] = dict.fromkeys(option.key for option in SPACE_OPTIONS)
 
 
 def select_space(target: Target, arguments: Namespace) -> AddressSpace:

@@ -70,8 +70,8 @@ def walk_command(target: Target, arguments: Namespace) -> Iterator[WalkResult]:
         rules = replace(rules, ad_update=AdUpdate(arguments.ad))
     status = read_status(target, space.hart)
     assumed = rules.assumed if status else (*rules.assumed, "SUM=0 and MXR=0: there is no status register")
-    sum_bit = _choose_bit(arguments.sum, status and status.sum)
-    mxr = _choose_bit(arguments.mxr, status and status.mxr)
+    sum_bit = _choose_bit(arguments.sum, status.sum if status else None)
+    mxr = _choose_bit(arguments.mxr, status.mxr if status else None)
     accesses = [Access(arguments.access)] if arguments.access else list(Access)
     privileges = [Privilege[arguments.priv]] if arguments.priv else [Privilege.S, Privilege.U]
     region = target.page_table_region()

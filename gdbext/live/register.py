@@ -10,7 +10,7 @@ from typing import Any
 import gdb
 
 from gdbext.commands.declaration import Command, Kind, Status, split_line
-from gdbext.commands.options import select_space
+from gdbext.commands.options import NO_SPACE_OPTIONS, select_space
 from gdbext.errors import BadInput, Sv39Error
 from gdbext.frontend import load_commands, run_command
 from gdbext.live import expressions
@@ -89,14 +89,11 @@ class WalkFunction(gdb.Function):
     def invoke(self, va: gdb.Value) -> int:
         with one_line_errors():
             target = find_target()
-            space = select_space(target, NO_OPTIONS)
+            space = select_space(target, Namespace(**NO_SPACE_OPTIONS))
             rules = target.translation_rules(space.hart)
             with target.reading():
                 walked = walk(target, space.mode, space.root_pa, int(va) & U64_MASK, rules)
             return self.answer(walked)
-
-
-NO_OPTIONS = Namespace(hart=None, satp=None, root=None, mode=None)
 
 
 def answer_pa(walked: Walk) -> int:

@@ -16,7 +16,11 @@ GDB_ROLES = ("address", "function", "title", "metadata", "highlight")
 
 def present_style() -> Style:
     """The style that is in force: none where `set style enabled off`, or output is no terminal that can show it."""
-    if not gdb.parameter("style enabled") or not sys.__stdout__.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+    if (
+        not gdb.parameter("style enabled")
+        or not (sys.__stdout__ and sys.__stdout__.isatty())
+        or os.environ.get("TERM", "dumb") == "dumb"
+    ):
         return PLAIN
     codes = {role: _escape_sequence(role) for role in GDB_ROLES}
     codes["error"] = "\x1b[31m"

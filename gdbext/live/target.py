@@ -67,8 +67,9 @@ class LiveTarget(Target):
             for thread in sorted(inferior.threads(), key=lambda thread: thread.num)
         ]
         if [t.ptid for t in self._threads.values()] != [t.ptid for t in threads]:
-            numbers = [self._read_register(thread, "mhartid") for thread in threads]
-            if None in numbers or len(set(numbers)) != len(numbers):
+            found = [self._read_register(thread, "mhartid") for thread in threads]
+            numbers = [number for number in found if number is not None]
+            if len(set(numbers)) != len(threads):
                 numbers = list(range(len(threads)))
             self._threads = dict(zip(numbers, threads, strict=True))
         return self._threads

@@ -107,9 +107,9 @@ def describe_answer(alike: Sequence[Verdict], style: Style) -> str:
     return style.bad(f"{kind}, cause {causes}") + f": {first.rule}"
 
 
-def iter_json(result: WalkResult) -> Iterator[str]:
-    walk = result.walk
-    levels = [
+def describe_levels(walk: Walk) -> list[dict[str, object]]:
+    """The ladder as JSON values."""
+    return [
         {
             "level": step.level,
             "index": step.index,
@@ -119,6 +119,10 @@ def iter_json(result: WalkResult) -> Iterator[str]:
         }
         for step in walk.steps
     ]
+
+
+def iter_json(result: WalkResult) -> Iterator[str]:
+    walk = result.walk
     verdict: dict[str, dict[str, object]] = {}
     for v in result.verdicts:
         answer = {"pa": optional_hex(v.pa), "cause": v.cause, "rule": v.rule}
@@ -131,7 +135,7 @@ def iter_json(result: WalkResult) -> Iterator[str]:
             "satp": hex_string(result.space.satp),
             "hart": result.space.hart,
             "mode": walk.mode.name,
-            "levels": levels,
+            "levels": describe_levels(walk),
             "outcome": walk.outcome.name.lower(),
             "rule": walk.rule,
             "pa": optional_hex(walk.pa),

@@ -83,3 +83,7 @@ PMP_ENTRIES = 64
 PMP_ENTRIES_PER_CFG = 8
 PMPCFG_NAMES = tuple(f"pmpcfg{number}" for number in range(0, 16, 2))
 PMPADDR_NAMES = tuple(f"pmpaddr{number}" for number in range(PMP_ENTRIES))
+
+# QEMU's $priv: the privilege level, and from QEMU 8 on bit 2 for V=1.
+PRIV_MASK = 0b11
+PRIV_VIRTUALISED = 0b100

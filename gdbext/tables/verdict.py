@@ -93,18 +93,6 @@ def judge(
 def describe_barred(pte: Pte, access: Access, privilege: Privilege, sum_bit: bool, mxr: bool) -> str | None:
     """Why the flags of a leaf bar the access, in words that follow `the PTE`; None if they allow it."""
     value = pte.value
-    text = None
-    if access is Access.FETCH and not value & X:
-        text = "has X=0"
-    elif access is Access.STORE and not value & W:
-        text = "has W=0"
-    elif access is Access.LOAD and not value & R:
-        if not value & X:
-            text = "has R=0"
-        elif not mxr:
-            text = "has R=0, and MXR=0 does not let X=1 stand for it"
-    if text:
-        return text
     if privilege is Privilege.U and not value & U:
         return "has U=0: user mode is barred"
     if privilege is Privilege.S and value & U:
@@ -112,6 +100,15 @@ def describe_barred(pte: Pte, access: Access, privilege: Privilege, sum_bit: boo
             return "has U=1: supervisor mode never executes a user page"
         if not sum_bit:
             return "has U=1, and SUM=0 bars supervisor mode"
+    if access is Access.FETCH and not value & X:
+        return "has X=0"
+    if access is Access.STORE and not value & W:
+        return "has W=0"
+    if access is Access.LOAD and not value & R:
+        if not value & X:
+            return "has R=0"
+        if not mxr:
+            return "has R=0, and MXR=0 does not let X=1 stand for it"
     return None
 
 
