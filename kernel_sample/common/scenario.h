@@ -22,7 +22,8 @@ struct defects {
 struct scenario {
     const char *name;
     void (*run)(uint64_t count);  /* S-mode's part, on each of `harts`; the machine ends with EXIT_OK when all return */
-    uint64_t default_count;       /* "name N" sets count; 0: the scenario takes no number */
+    uint64_t default_count;       /* count where the boot arguments give none */
+    uint64_t count_max;           /* of a count they may give; 0: they may give none */
     uint64_t harts;               /* how many harts play; 0: hart 0 alone */
     bool limits_region;           /* count is how many pages of the region M-mode will still hand out */
     bool timer;                   /* the machine timer interrupts, periodically and inside the handler */

@@ -29,13 +29,28 @@ static inline bool is_table_free(uint64_t pa)
     return !(*word >> page % TABLE_BITS_PER_WORD & 1);
 }
 
+/* The first free page of the region at or above pa, a page of it; 0 where there is none. */
+static inline uint64_t free_table_from(uint64_t pa)
+{
+    for (; pa < ADDRESS_OF(__page_table_region_end); pa += PAGE_SIZE)
+        if (is_table_free(pa))
+            return pa;
+    return 0;
+}
+
 /* The lowest free page of the region; 0 where there is none. */
 static inline uint64_t lowest_free_table(void)
 {
-    uint64_t pa = ADDRESS_OF(__page_table_region_start);
+    return free_table_from(ADDRESS_OF(__page_table_region_start));
+}
 
-    for (; pa < ADDRESS_OF(__page_table_region_end); pa += PAGE_SIZE)
-        if (is_table_free(pa))
+/* The highest free page of the region; 0 where there is none. */
+static inline uint64_t highest_free_table(void)
+{
+    uint64_t pa = ADDRESS_OF(__page_table_region_end);
+
+    while (pa > ADDRESS_OF(__page_table_region_start))
+        if (is_table_free(pa -= PAGE_SIZE))
             return pa;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "power.h"
 #include "table_alloc.h"
 #include "tables.h"
+#include "timer.h"
 
 _Noreturn void enter_supervisor(uint64_t hart, uint64_t entry, uint64_t stack_top);
 
@@ -31,12 +32,19 @@ static const struct defects no_defects;
 
 struct boot_info boot_info = {.defects = &no_defects};
 
+void machine_trap_entry(void);
+void machine_vectors(void);
+
 /* Set this hart's CSRs and leave M-mode for good: supervisor_main runs with the tables at root. */
 static _Noreturn void start_supervisor(uint64_t hart, uint64_t root)
 {
     struct supervisor_stack *stack = &supervisor_stacks[hart];
 
     protect_memory();
+    if (boot_info.scenario->vectored)
+        csr_write(mtvec, (uint64_t)machine_vectors | MTVEC_VECTORED);
+    else
+        csr_write(mtvec, (uint64_t)machine_trap_entry | MTVEC_DIRECT);
     csr_write(medeleg, DELEGATED_EXCEPTIONS);
     csr_write(mideleg, 0);
     csr_write(stvec, supervisor_trap_entry);
@@ -85,8 +93,12 @@ _Noreturn void machine_start(const void *fdt)
     }
 
     root = make_first_tables();
+    if (boot_info.scenario->limits_region)
+        table_limit(boot_info.count);
     boot_info.defects = &boot_info.scenario->defects;
     for (uint64_t hart = 1; hart < boot_info.scenario->harts; hart++)
         *software_interrupt(hart) = 1;
+    if (boot_info.scenario->timer)
+        timer_start();
     start_supervisor(0, root);
 }

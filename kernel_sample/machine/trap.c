@@ -11,6 +11,7 @@
 #include "power.h"
 #include "table_alloc.h"
 #include "tables.h"
+#include "timer.h"
 #include "trap_frame.h"
 
 /* How often a hart may fault in a row on a page that is allocated, before the handler gives up. */
@@ -67,6 +68,8 @@ static void handle_page_fault(const struct trap_frame *frame)
         give_up(frame, "supervisor stack overflow", EXIT_STACK_OVERFLOW);
     if (!is_region)
         give_up(frame, "page fault outside the page-table region", EXIT_OUTSIDE);
+    if (boot_info.scenario->timer)
+        timer_nest();
     lock_tables();
     grow_region(frame);
     unlock_tables();
@@ -101,7 +104,13 @@ static void handle_ecall(struct trap_frame *frame)
  */
 void machine_trap(struct trap_frame *frame)
 {
-    if ((frame->mstatus & MSTATUS_MPP) == MSTATUS_MPP_MACHINE)
+    bool is_nested = (frame->mstatus & MSTATUS_MPP) == MSTATUS_MPP_MACHINE;
+
+    if (frame->mcause == (CAUSE_INTERRUPT | CAUSE_MACHINE_TIMER)) {
+        timer_interrupt(is_nested);
+        return;
+    }
+    if (is_nested)
         give_up(frame, "trap in M-mode", EXIT_UNEXPECTED_TRAP);
 
     switch (frame->mcause) {

@@ -1,6 +1,9 @@
 #include "../common/riscv.h"
 #include "trap_frame.h"
 
+/* The number of mepc in DWARF: 4096 + the CSR's (RISC-V ELF psABI, "DWARF Register Numbers"). */
+#define DWARF_MEPC (4096 + 0x341)
+
         .section .text
 
         /* Save or restore every register but x0 and sp (x2). */
@@ -11,12 +14,26 @@
         .endm
 
         /*
+         * In vectored mode the hart jumps here on a trap to M-mode: to the first word on an exception, to word N on
+         * interrupt N.
+         */
+        .global machine_vectors
+        .balign 256
+machine_vectors:
+        .rept 16
+        j machine_trap_entry
+        .endr
+
+        /*
          * The hart jumps here on every trap to M-mode: through mtvec in direct mode, and from machine_vectors in
          * vectored mode. The trap came from S-mode, or from M-mode where the handler lets an interrupt in.
          */
         .global machine_trap_entry
         .balign 4
 machine_trap_entry:
+        .cfi_sections .debug_frame
+        .cfi_startproc
+        .cfi_signal_frame
         csrrw sp, mscratch, sp
         bnez sp, 1f
         csrr sp, mscratch               /* from M-mode: go on with the stack in use */
@@ -32,6 +49,14 @@ machine_trap_entry:
         sd t0, TRAP_FRAME_MCAUSE(sp)
         csrr t0, mtval
         sd t0, TRAP_FRAME_MTVAL(sp)
+
+        /* From here on a debugger finds the caller, which is the code that trapped, at mepc. */
+        .cfi_return_column DWARF_MEPC
+        .cfi_def_cfa sp, TRAP_FRAME_SIZE
+        .irp n, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+        .cfi_offset \n, TRAP_FRAME_X(\n) - TRAP_FRAME_SIZE
+        .endr
+        .cfi_offset DWARF_MEPC, TRAP_FRAME_MEPC - TRAP_FRAME_SIZE
 
         mv a0, sp
         call machine_trap
@@ -49,3 +74,4 @@ machine_trap_entry:
 2:      for_each_register ld
         ld sp, TRAP_FRAME_X(2)(sp)
         mret
+        .cfi_endproc

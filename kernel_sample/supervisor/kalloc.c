@@ -17,12 +17,11 @@ void kalloc_init(uint64_t start, uint64_t end)
 /* A page frame that is the caller's for good. Result: its pa; what is in it is not said. Without one the kernel stops. */
 uint64_t kalloc(void)
 {
-    uint64_t pa = next_frame;
+    uint64_t pa = __atomic_fetch_add(&next_frame, PAGE_SIZE, __ATOMIC_RELAXED);
 
-    if (pa == frames_end) {
+    if (pa >= frames_end) {
         print("kernel: kalloc has no frame left\n");
         stop(EXIT_EXHAUSTED);
     }
-    next_frame += PAGE_SIZE;
     return pa;
 }

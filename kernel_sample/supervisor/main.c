@@ -1,20 +1,35 @@
 #include "main.h"
 
-#include "../common/ecall.h"
+#include "../common/meet.h"
 #include "../common/memory.h"
 #include "../common/print.h"
 #include "../common/riscv.h"
 #include "../common/scenario.h"
+#include "harts.h"
 #include "kalloc.h"
 #include "stop.h"
+
+/* Wait here until every hart that plays the scenario has come. */
+void meet_harts(void)
+{
+    static uint64_t arrivals;
+
+    if (boot_info.scenario->harts > 1)
+        meet(&arrivals, boot_info.scenario->harts);
+}
 
 /* M-mode enters S-mode here, with Sv39 on, on the supervisor stack of this hart. Plays the scenario. */
 _Noreturn void supervisor_main(uint64_t hart)
 {
-    kalloc_init(ADDRESS_OF(__heap_start), ADDRESS_OF(__heap_end));
+    if (hart == 0)
+        kalloc_init(ADDRESS_OF(__heap_start), ADDRESS_OF(__heap_end));
+    meet_harts();
     boot_info.scenario->run(boot_info.count);
-    stop(EXIT_OK);
-    (void)hart;
+    meet_harts();
+    if (hart == 0)
+        stop(EXIT_OK);
+    for (;;)
+        wait_for_interrupt();
 }
 
 /* End the machine with this status. */
