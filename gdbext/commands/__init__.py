@@ -4,5 +4,6 @@
 MODULES = (
     "satp",
     "walk",
+    "maps",
     "why",
 )
