@@ -12,7 +12,6 @@ from gdbext.live import expressions
 from gdbext.live.machine import HartProperties, choose_ad_update, choose_svpbmt, decode_flat_view
 from gdbext.live.parameters import table_region
 from gdbext.live.stub import Stub, describe_error, is_lost
-from gdbext.riscv.csrs import PMP_ENTRIES_PER_CFG, PMPCFG_NAMES
 from gdbext.riscv.paging import PAGE_SIZE, U64_MASK
 from gdbext.riscv.pmp import decode_pmp
 from gdbext.riscv.rules import TranslationRules
@@ -166,16 +165,7 @@ class LiveTarget(Target):
         if properties.path is None:
             assumed.append("the hardware sets A and D: the target does not tell")
         ad_update = choose_ad_update(properties.get("svade"), properties.get("svadu"), menvcfg or 0)
-        return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self._read_pmp(hart)), tuple(assumed))
-
-    def _read_pmp(self, hart: int) -> dict[str, int]:
-        """The PMP registers as far as entries are in use: reading all 64 addresses would cost more than a walk."""
-        registers = self.read_csrs(hart, PMPCFG_NAMES)
-        cfg_bytes = b"".join(value.to_bytes(PMP_ENTRIES_PER_CFG, "little") for value in registers.values())
-        # One entry is read even where all are off: that there is PMP at all bars S and U.
-        used = max(len(cfg_bytes.rstrip(b"\0")), 1) if cfg_bytes else 0
-        names = [f"pmpaddr{entry}" for entry in range(used)]
-        return registers | self.read_csrs(hart, names)
+        return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self.read_pmp(hart)), tuple(assumed))
 
     # Expressions and symbols are GDB's
 

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from gdbext.errors import BadInput, NoMemory, UnreadableMemory
+from gdbext.riscv.csrs import PMP_ENTRIES_PER_CFG, PMPCFG_NAMES
 from gdbext.riscv.paging import PAGE_SIZE, PTE_SIZE
+from gdbext.riscv.registers import CSR_NAMES
 from gdbext.riscv.rules import TranslationRules
 
 
@@ -109,6 +111,10 @@ class Target(ABC):
                 return region
         return None
 
+    def readable_ranges(self) -> Sequence[tuple[int, int]]:
+        """The physical addresses [start, end) that can be read, in order: all RAM, or what a file holds of it."""
+        return [(region.start, region.end) for region in self.memory_regions() or () if region.is_ram]
+
     def check_final(self, pa: int) -> None:
         """Raises `NoMemory` if nothing at all, neither RAM nor device, is known to answer at `pa`."""
         if self.memory_regions() is not None and self.region_at(pa) is None:
@@ -137,6 +143,18 @@ class Target(ABC):
     @abstractmethod
     def page_table_region(self) -> PageTableRegion | None:
         """Where the kernel keeps its page tables, if the user or the kernel's symbols tell."""
+
+    def csr_names(self) -> Sequence[str]:
+        """The CSRs that a hart may have, by GDB's names; some of them may be absent."""
+        return CSR_NAMES
+
+    def read_pmp(self, hart: int) -> dict[str, int]:
+        """The PMP registers as far as entries are in use: reading all 64 addresses would cost more than a walk."""
+        registers = self.read_csrs(hart, PMPCFG_NAMES)
+        cfg_bytes = b"".join(value.to_bytes(PMP_ENTRIES_PER_CFG, "little") for value in registers.values())
+        # One entry is read even where all are off: that there is PMP at all bars S and U.
+        used = max(len(cfg_bytes.rstrip(b"\0")), 1) if cfg_bytes else 0
+        return registers | self.read_csrs(hart, [f"pmpaddr{entry}" for entry in range(used)])
 
     def read_csrs(self, hart: int, names: Iterable[str]) -> dict[str, int]:
         """Those of the registers `names` that `hart` has."""
