@@ -12,7 +12,7 @@ from gdbext.files import replace_file
 from gdbext.render.style import PLAIN, Style
 from gdbext.target.base import Target
 
-Write = Callable[[str], None]
+Write = Callable[[str], object]
 
 
 def run_command(declared: Command, target: Target, words: Sequence[str], write: Write, style: Style) -> Status:

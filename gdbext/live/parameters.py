@@ -8,7 +8,7 @@ from gdbext.commands.declaration import split_line
 from gdbext.errors import BadInput
 from gdbext.live.expressions import evaluate, symbol_address
 from gdbext.target.base import PageTableRegion
-from gdbext.target.names import find_page_table_region
+from gdbext.target.names import decode_region, find_page_table_region
 
 
 class SetPrefix(gdb.Command):
@@ -53,7 +53,8 @@ class TableRegion(gdb.Parameter):
 
     def get_set_string(self) -> str:
         try:
-            self._region = decode_region(self.value or "auto")
+            words = split_line(gdb.string_to_argv(self.value or "auto"))
+            self._region = None if words == ["auto"] else decode_region(words, evaluate, "set sv39 table-region")
         except BadInput as error:
             self.value = self._accepted
             raise gdb.GdbError(str(error)) from error
@@ -64,20 +65,6 @@ class TableRegion(gdb.Parameter):
         region = self.region
         found = f"{region.start:#x} to {region.end:#x}, by {region.source}" if region else "not known"
         return f"The page-table region is {found}."
-
-
-def decode_region(text: str) -> PageTableRegion | None:
-    """`START END` or `START +SIZE` as a region; None for `auto`. Raises `BadInput`."""
-    words = split_line(gdb.string_to_argv(text))
-    if words == ["auto"]:
-        return None
-    if len(words) != 2:
-        raise BadInput("the page-table region is START END, START +SIZE, or auto")
-    start = evaluate(words[0])
-    end = start + evaluate(words[1][1:]) if words[1].startswith("+") else evaluate(words[1])
-    if start >= end:
-        raise BadInput(f"the page-table region {start:#x} to {end:#x} is empty: END lies after START")
-    return PageTableRegion(start, end, "set sv39 table-region")
 
 
 SetPrefix()

@@ -29,7 +29,10 @@ def open_core_target(path: Path, elf: Path | None = None, base_pa: int | None = 
 
 
 class CoreTarget(Target):
-    """A `Capture` as a target. A file that tells of no harts is taken for one of a single hart without registers."""
+    """A `Capture` as a target. A file that tells of no harts is taken for one of a single hart without registers.
+
+    `table_region` is the page-table region that the file or the user names; None leaves it to the symbols.
+    """
 
     def __init__(self, capture: Capture, symbols: ElfSymbols | None = None) -> None:
         self.capture = capture
@@ -39,6 +42,7 @@ class CoreTarget(Target):
         facts = capture.facts
         self._current_hart = facts.current_hart if facts else records[0].number
         self._regions = facts.regions if facts else None
+        self.table_region = facts.page_table_region if facts else None
         self._rules: dict[int, TranslationRules] = {}
 
     @property
@@ -128,5 +132,4 @@ class CoreTarget(Target):
         return self.symbols.sections() if self.symbols else ()
 
     def page_table_region(self) -> PageTableRegion | None:
-        known = self.capture.facts.page_table_region if self.capture.facts else None
-        return known or find_page_table_region(self.symbol_address)
+        return self.table_region or find_page_table_region(self.symbol_address)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 
+from gdbext.errors import BadInput
 from gdbext.target.base import PageTableRegion
 
 PREFIXES = ("", "_", "__")
@@ -22,3 +23,14 @@ def find_page_table_region(symbol_address: Callable[[str], int | None]) -> PageT
         if end is not None and start < end:
             return PageTableRegion(start, end, f"symbols {prefix}{stem}{low} and {prefix}{stem}{high}")
     return None
+
+
+def decode_region(words: Sequence[str], evaluate: Callable[[str], int], source: str) -> PageTableRegion:
+    """The region that the user gave as START END or START +SIZE. Raises `BadInput`."""
+    if len(words) != 2:
+        raise BadInput("the page-table region is START END, or START +SIZE")
+    start = evaluate(words[0])
+    end = start + evaluate(words[1][1:]) if words[1].startswith("+") else evaluate(words[1])
+    if start >= end:
+        raise BadInput(f"the page-table region {start:#x} to {end:#x} is empty: END lies after START")
+    return PageTableRegion(start, end, source)
