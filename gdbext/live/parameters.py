@@ -44,17 +44,17 @@ class TableRegion(gdb.Parameter):
     def __init__(self) -> None:
         super().__init__("sv39 table-region", gdb.COMMAND_DATA, gdb.PARAM_STRING)
         self.value = self._accepted = "auto"
-        self._region: PageTableRegion | None = None
+        self.chosen: PageTableRegion | None = None
 
     @property
     def region(self) -> PageTableRegion | None:
         """The region as set, or as the symbols tell; None where neither does."""
-        return self._region or find_page_table_region(symbol_address)
+        return self.chosen or find_page_table_region(symbol_address)
 
     def get_set_string(self) -> str:
         try:
             words = split_line(gdb.string_to_argv(self.value or "auto"))
-            self._region = None if words == ["auto"] else decode_region(words, evaluate, "set sv39 table-region")
+            self.chosen = None if words == ["auto"] else decode_region(words, evaluate, "set sv39 table-region")
         except BadInput as error:
             self.value = self._accepted
             raise gdb.GdbError(str(error)) from error

@@ -9,6 +9,7 @@ import gdb
 
 from gdbext.errors import NoMemory, TargetLost, UnreadableMemory, UnsupportedTarget
 from gdbext.live import expressions
+from gdbext.live.core import GdbCoreTarget
 from gdbext.live.machine import HartProperties, choose_ad_update, choose_svpbmt, decode_flat_view
 from gdbext.live.parameters import table_region
 from gdbext.live.stub import Stub, describe_error, is_lost
@@ -77,9 +78,7 @@ class LiveTarget(Target):
         with selected_thread(thread):
             try:
                 value = gdb.newest_frame().read_register(name)
-                if value.type.code == gdb.TYPE_CODE_VOID:
-                    return None
-                return int(value) & U64_MASK
+                return _raw_bits(value)
             except ValueError:
                 return None
             except gdb.error as error:
@@ -89,6 +88,9 @@ class LiveTarget(Target):
 
     def read_csr(self, hart: int, name: str) -> int | None:
         return self._read_register(self._find_threads()[hart], name)
+
+    def csr_names(self) -> Sequence[str]:
+        return [register.name for register in gdb.newest_frame().architecture().registers("csr")]
 
     def select(self, hart: int) -> AbstractContextManager[None]:
         """Inside, `hart` is GDB's selected thread."""
@@ -185,6 +187,18 @@ class LiveTarget(Target):
         return table_region.region
 
 
+def _raw_bits(value: gdb.Value) -> int | None:
+    """The bits of a register's value, unsigned; None for a void one."""
+    if value.type.code == gdb.TYPE_CODE_UNION:
+        # A floating-point register; the widest view comes last.
+        value = value[value.type.fields()[-1]]
+    if value.type.code == gdb.TYPE_CODE_VOID:
+        return None
+    if value.type.code == gdb.TYPE_CODE_FLT:
+        return int(value.format_string(format="x"), 16)
+    return int(value) & U64_MASK
+
+
 @contextmanager
 def selected_thread(thread: gdb.InferiorThread) -> Iterator[None]:
     """Inside, `thread` is selected; afterwards the thread and the frame that were."""
@@ -203,10 +217,10 @@ def selected_thread(thread: gdb.InferiorThread) -> Iterator[None]:
                 frame.select()
 
 
-_targets: dict[int, LiveTarget] = {}
+_targets: dict[int, LiveTarget | GdbCoreTarget] = {}
 
 
-def find_target() -> LiveTarget:
+def find_target() -> LiveTarget | GdbCoreTarget:
     """The target of the selected inferior. Raises `UnsupportedTarget` where there is none, or it is not RV64."""
     inferior = gdb.selected_inferior()
     connection = inferior.connection
@@ -217,7 +231,8 @@ def find_target() -> LiveTarget:
         raise UnsupportedTarget(f"the target is {architecture}, and Sv39 is of riscv:rv64; see show architecture")
     target = _targets.get(connection.num)
     if target is None or target.connection is not connection:
-        target = _targets[connection.num] = LiveTarget(connection)
+        kind = GdbCoreTarget if connection.type == "core" else LiveTarget
+        target = _targets[connection.num] = kind(connection)
     return target
 
 

@@ -56,7 +56,7 @@ class HartRecord:
 class Facts:
     """What is true of the machine and is in no register.
 
-    `left_out` says what of the memory is not in the file; None if all of it is there. `regions` is None where they are
+    `left_out` says what of the memory the core keeps, in words that follow `which`; None if it keeps all. `regions` is None where they are
     not known.
     """
 

@@ -77,7 +77,8 @@ def read_raw_image(path: Path, base_pa: int) -> Capture:
         raise BadInput(f"-base {base_pa:#x} is not the start of a page")
     if base_pa + file.size > 1 << PA_BITS:
         raise BadInput(f"-base {base_pa:#x}: the image would end beyond the {PA_BITS}-bit physical addresses")
-    return Capture(path, FileMemory(file, [Segment(base_pa, base_pa + file.size, 0)]), (), None)
+    memory = FileMemory(file, [Segment(base_pa, base_pa + file.size, 0)], "not in this image")
+    return Capture(path, memory, (), None)
 
 
 def read_elf_core(path: Path) -> Capture:
@@ -99,11 +100,13 @@ def read_elf_core(path: Path) -> Capture:
             notes += bytes(-len(notes) % 4)
     if not segments:
         raise BadFile(f"{path} has no memory in it: no PT_LOAD segment")
-    memory = FileMemory(file, segments)
     try:
         harts, facts = unpack_notes(bytes(notes))
     except DamagedNote as error:
         raise BadFile(f"{path}: {error}") from error
+    left_out = facts.left_out if facts else None
+    missing = f"not in this core, which {left_out}" if left_out else "not in this core"
+    memory = FileMemory(file, segments, missing)
     return Capture(path, memory, tuple(harts), facts)
 
 

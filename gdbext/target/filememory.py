@@ -71,11 +71,13 @@ class InputFile:
 class FileMemory:
     """The physical memory that `segments` of `file` hold.
 
-    Raises `BadFile` where a segment is beyond the file or the physical address space, or where two of them disagree.
+    `missing` is the reason that goes with what it does not hold. Raises `BadFile` where a segment is beyond the file or
+    the physical address space, or where two of them disagree.
     """
 
-    def __init__(self, file: InputFile, segments: Iterable[Segment]) -> None:
+    def __init__(self, file: InputFile, segments: Iterable[Segment], missing: str) -> None:
         self.file = file
+        self.missing = missing
         self._segments = _disjoint(file, sorted(s for s in segments if s.start < s.end))
         self._starts = [segment.start for segment in self._segments]
 
@@ -94,7 +96,7 @@ class FileMemory:
             if not (0 <= index < len(self._segments) and self._segments[index].end > position):
                 index += 1
             if not (index < len(self._segments) and self._segments[index].start <= position):
-                raise NotCaptured(pa, size, f"{self.file.path.name} does not hold it")
+                raise NotCaptured(pa, size, self.missing)
             start, end, offset = self._segments[index]
             length = min(end, pa + size) - position
             yield self.file.read(offset + position - start, length)
