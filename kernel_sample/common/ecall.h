@@ -20,7 +20,8 @@ enum exit_status {
     EXIT_NO_PROGRESS = 5,      /* a table page that was handed out goes on faulting */
     EXIT_EXHAUSTED = 6,        /* no free page in the page-table region, or no memory for kalloc */
     EXIT_STACK_OVERFLOW = 7,   /* page fault in the guard page of a supervisor stack */
-    EXIT_UNEXPECTED_TRAP = 8,  /* any other trap that nothing here provides for, in either mode */
+    EXIT_ACCESS_FAULT = 8,     /* PMP, or no memory there */
+    EXIT_UNEXPECTED_TRAP = 9,  /* any other trap that nothing here provides for, in either mode */
 };
 
 static inline void ecall(enum ecall_function function, uint64_t argument)

@@ -14,6 +14,8 @@ static const struct scenario scenarios[] = {
     {.name = "retry", .run = play_retry},
     {.name = "double", .run = play_double},
     {.name = "outside", .run = play_outside},
+    {.name = "tamper", .run = play_tamper},
+    {.name = "illegal", .run = play_illegal},
     {.name = "far", .run = play_far},
     {.name = "churn", .run = play_churn, .default_count = 10000, .count_max = COUNT_MAX},
     {.name = "recursion", .run = play_recursion},

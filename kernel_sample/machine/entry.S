@@ -1,6 +1,4 @@
 #include "../common/memory.h"
-#include "../common/riscv.h"
-#include "trap_frame.h"
 
         .section .entry, "ax"
 
@@ -55,6 +53,7 @@ enter_supervisor:
         mul t1, t1, t2
         add t0, t0, t1
         csrw mscratch, t0               /* trap_frame.h: the empty machine stack while this hart runs below M-mode */
+        mv ra, zero                     /* a backtrace ends in entry */
         mv sp, a2
         mv tp, a0
         mret

@@ -17,6 +17,7 @@ static const char *const status_names[] = {
     [EXIT_NO_PROGRESS] = "no-progress",
     [EXIT_EXHAUSTED] = "exhausted",
     [EXIT_STACK_OVERFLOW] = "stack-overflow",
+    [EXIT_ACCESS_FAULT] = "access-fault",
     [EXIT_UNEXPECTED_TRAP] = "unexpected-trap",
 };
 

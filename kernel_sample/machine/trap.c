@@ -122,6 +122,10 @@ void machine_trap(struct trap_frame *frame)
     case CAUSE_STORE_PAGE_FAULT:
         handle_page_fault(frame);
         break;
+    case CAUSE_FETCH_ACCESS_FAULT:
+    case CAUSE_LOAD_ACCESS_FAULT:
+    case CAUSE_STORE_ACCESS_FAULT:
+        give_up(frame, "access fault", EXIT_ACCESS_FAULT);
     default:
         give_up(frame, "unexpected trap", EXIT_UNEXPECTED_TRAP);
     }

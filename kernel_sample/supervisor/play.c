@@ -2,6 +2,7 @@
 
 #include "../common/print.h"
 #include "../common/sv39.h"
+#include "../common/table_map.h"
 #include "../machine/fault_log.h"
 #include "harts.h"
 #include "kalloc.h"
@@ -79,6 +80,26 @@ void play_outside(uint64_t count)
     (void)count;
     map_and_prove(VA_IN_KERNEL_GIGAPAGE);
     store_word(UNMAPPED_VA, 1);
+}
+
+/*
+ * S-mode edits the page tables, so it can map M-mode's bookkeeping writable. The load works, and PMP refuses
+ * the store.
+ */
+void play_tamper(uint64_t count)
+{
+    uint64_t bitmap = (uint64_t)table_bitmap, va = VA_IN_KERNEL_GIGAPAGE + bitmap % PAGE_SIZE;
+
+    (void)count;
+    map_virtual_address_to_physical_address(VA_IN_KERNEL_GIGAPAGE, bitmap - bitmap % PAGE_SIZE, PAGE_RW);
+    store_word(va, load_word(va));
+}
+
+/* An instruction that does not exist: this trap is delegated, and S-mode's own vector takes it. */
+void play_illegal(uint64_t count)
+{
+    (void)count;
+    __asm__ volatile("unimp");
 }
 
 /* One new level-0 table at the far end of the region, where M-mode needs another one to map it. */

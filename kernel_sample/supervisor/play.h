@@ -10,6 +10,8 @@ enum { SMP_ROUNDS_MAX = 128 };
 void play_retry(uint64_t count);
 void play_double(uint64_t count);
 void play_outside(uint64_t count);
+void play_tamper(uint64_t count);
+void play_illegal(uint64_t count);
 void play_far(uint64_t count);
 void play_churn(uint64_t rounds);
 void play_recursion(uint64_t count);
