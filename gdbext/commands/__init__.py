@@ -3,6 +3,8 @@
 # In the order of `help sv39`.
 MODULES = (
     "satp",
+    "split",
+    "plan",
     "walk",
     "maps",
     "why",
