@@ -87,7 +87,8 @@ def _decode_full(raw: int) -> tuple[str, Access | None] | None:
     if opcode == 0x2F and funct3 in (2, 3) and raw >> 27 in AMOS:
         name = f"{AMOS[raw >> 27]}.{'w' if funct3 == 2 else 'd'}{AMO_ORDER[raw >> 25 & 3]}"
         if name.startswith("lr"):
-            return f"{name} {REGISTERS[rd]},({REGISTERS[rs1]})", Access.LOAD
+            # With rs2 other than 0 the encoding is reserved.
+            return None if rs2 else (f"{name} {REGISTERS[rd]},({REGISTERS[rs1]})", Access.LOAD)
         return f"{name} {REGISTERS[rd]},{REGISTERS[rs2]},({REGISTERS[rs1]})", Access.STORE
     if raw in SYSTEM:
         return SYSTEM[raw], None
@@ -114,6 +115,8 @@ def _decode_compressed(raw: int) -> tuple[str, Access | None] | None:
             offset = (raw >> 10 & 7) << 3 | (raw >> 5 & 3) << 6
         return _compressed_memory(funct3, register, offset, base)
     if quadrant == 2 and funct3 in (1, 2, 3):
+        if funct3 != 1 and not raw >> 7 & 31:
+            return None  # lwsp and ldsp into x0 are reserved.
         high = (raw >> 12 & 1) << 5
         if funct3 == 2:
             offset = high | (raw >> 4 & 7) << 2 | (raw >> 2 & 3) << 6
