@@ -8,4 +8,5 @@ MODULES = (
     "walk",
     "maps",
     "why",
+    "core",
 )

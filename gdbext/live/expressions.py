@@ -59,6 +59,7 @@ def describe_symbol(va: int) -> str | None:
 
 def read_sections() -> tuple[Section, ...]:
     """The sections of the symbol file that take up memory, in order of address."""
-    text = gdb.execute("maintenance info sections ALLOC", to_string=True)
+    # The sections that GDB makes of the segments of a core come behind those of the symbol file.
+    text, _, _ = gdb.execute("maintenance info sections ALLOC", to_string=True).partition("Core file:")
     found = (Section(name, int(start, 16), int(end, 16)) for start, end, name in SECTION_LINE.findall(text))
     return tuple(sorted((s for s in found if s.end > s.start), key=lambda s: s.start))

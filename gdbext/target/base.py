@@ -115,6 +115,10 @@ class Target(ABC):
         """The physical addresses [start, end) that can be read, in order: all RAM, or what a file holds of it."""
         return [(region.start, region.end) for region in self.memory_regions() or () if region.is_ram]
 
+    def describe_kept(self) -> str | None:
+        """Which part of the memory a file holds, in words; None where all of it can be read."""
+        return None
+
     def check_final(self, pa: int) -> None:
         """Raises `NoMemory` if nothing at all, neither RAM nor device, is known to answer at `pa`."""
         if self.memory_regions() is not None and self.region_at(pa) is None:

@@ -91,6 +91,9 @@ class CoreTarget(Target):
     def readable_ranges(self) -> Sequence[tuple[int, int]]:
         return self.capture.memory.ranges()
 
+    def describe_kept(self) -> str | None:
+        return self.capture.facts.kept if self.capture.facts else None
+
     # What the harts do
 
     def translation_rules(self, hart: int) -> TranslationRules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,29 +26,23 @@ READ_CHUNK = 1 << 20
 # Blocks of zeros of this size are not written: the file has a hole there, which reads as zeros.
 HOLE_BLOCK = 1 << 16
 
-Progress = Callable[[int, int], None]
 
-
-def write_core(
+def iter_write_core(
     path: Path,
     harts: Sequence[HartRecord],
     facts: Facts,
     ranges: Sequence[tuple[int, int]],
     read_physical: Callable[[int, int], bytes],
-    *,
-    progress: Progress,
-) -> int:
-    """Write the core and return its size in bytes.
+) -> Iterator[int]:
+    """Write the core, yielding now and then how many bytes of memory are written.
 
-    `ranges` are the physical addresses [start, end) to save, in order; `progress` is told how many bytes of how many
-    are done. The file appears whole or not at all, with mode 0600. Raises `BadInput` where it cannot be written, and
-    whatever `read_physical` raises.
+    `ranges` are the physical addresses [start, end) to save, in order. The file appears whole or not at all, with mode
+    0600, when the iteration ends. Raises `BadInput` where it cannot be written, and whatever `read_physical` raises.
     """
     notes = pack_notes(harts, facts)
     count = 1 + len(ranges)
     notes_offset = EHDR.size + PHDR.size * count + SHDR.size
     offset = _page_align(notes_offset + len(notes))
-    total = sum(end - start for start, end in ranges)
     with replace_file(path, "wb") as file:
         file.write(_pack_ehdr(count))
         file.write(PHDR.pack(PT_NOTE, 0, notes_offset, 0, 0, len(notes), 0, 4))
@@ -65,9 +59,8 @@ def write_core(
                 length = min(READ_CHUNK, end - pa)
                 _write_sparse(file, read_physical(pa, length))
                 done += length
-                progress(done, total)
+                yield done
         file.truncate(offset)
-    return offset
 
 
 def _pack_ehdr(count: int) -> bytes:

@@ -56,12 +56,11 @@ class HartRecord:
 class Facts:
     """What is true of the machine and is in no register.
 
-    `left_out` says what of the memory the core keeps, in words that follow `which`; None if it keeps all. `regions` is None where they are
-    not known.
+    `kept` says in words which memory the file holds; None if it holds all. `regions` is None where they are not known.
     """
 
     current_hart: int = 0
-    left_out: str | None = None
+    kept: str | None = None
     regions: tuple[MemoryRegion, ...] | None = None
     page_table_region: PageTableRegion | None = None
     rules: Mapping[int, TranslationRules] = field(default_factory=dict)
@@ -166,7 +165,7 @@ def _pack_facts(harts: Sequence[HartRecord], facts: Facts, csr_names: Sequence[s
             }
             for hart in harts
         ],
-        "left_out": facts.left_out,
+        "kept": facts.kept,
         "memory": None
         if facts.regions is None
         else [{"start": hex(r.start), "end": hex(r.end), "name": r.name, "ram": r.is_ram} for r in facts.regions],
@@ -320,7 +319,7 @@ def unpack_facts(document: Mapping[str, Any], harts: Sequence[dict[str, int]]) -
             region = PageTableRegion(_unpack_hex(found["start"]), _unpack_hex(found["end"]), str(found["source"]))
         facts = Facts(
             current_hart=_unpack_number(document["current_hart"]),
-            left_out=None if document["left_out"] is None else str(document["left_out"]),
+            kept=None if document["kept"] is None else str(document["kept"]),
             regions=regions,
             page_table_region=region,
             rules={number: rules for number, _, rules in entries if rules is not None},

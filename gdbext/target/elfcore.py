@@ -104,8 +104,8 @@ def read_elf_core(path: Path) -> Capture:
         harts, facts = unpack_notes(bytes(notes))
     except DamagedNote as error:
         raise BadFile(f"{path}: {error}") from error
-    left_out = facts.left_out if facts else None
-    missing = f"not in this core, which {left_out}" if left_out else "not in this core"
+    kept = facts.kept if facts else None
+    missing = f"not in this core, which keeps only {kept}" if kept else "not in this core"
     memory = FileMemory(file, segments, missing)
     return Capture(path, memory, tuple(harts), facts)
 
