@@ -41,3 +41,7 @@ class NoMemory(UnreadableMemory):
 
 class NotCaptured(UnreadableMemory):
     """The file does not hold that memory, which says nothing about what the machine had there."""
+
+
+class TransportUnavailable(Sv39Error):
+    """A way to guest memory that is closed here, or has just been lost; the text says why. Others may be open."""

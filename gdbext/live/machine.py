@@ -3,31 +3,54 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING, NamedTuple
 
-from gdbext.live.stub import Stub
 from gdbext.riscv.csrs import MENVCFG_ADUE, MENVCFG_PBMTE
 from gdbext.riscv.rules import AdUpdate
 from gdbext.target.base import MemoryRegion
 
+if TYPE_CHECKING:
+    from gdbext.live.stub import Stub
+
 FLAT_VIEW = re.compile(r"^FlatView #", re.MULTILINE)
 CPU_VIEW = re.compile(r'AS "(?:memory|cpu-memory-\d+)"')
 REGION_LINE = re.compile(
-    r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([\w/-]+)\): (.+?)(?: @[0-9a-f]+)?(?: KVM)?$", re.MULTILINE
+    r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([\w/-]+)\): (.+?)(?: @([0-9a-f]+))?(?: KVM)?$", re.MULTILINE
 )
 # Where QEMU's boards keep their harts in the object tree: virt and spike, sifive_e and the like, sifive_u.
 HART_PATHS = ("/machine/soc0/harts[{0}]", "/machine/soc/cpus/harts[{0}]", "/machine/soc/u-cpus/harts[{1}]")
 
 
-def decode_flat_view(text: str) -> tuple[MemoryRegion, ...]:
-    """The regions that a CPU sees, from the text of `info mtree -f`; empty if no view of a CPU is in it."""
+class FlatRange(NamedTuple):
+    """A line of QEMU's flat view: the physical addresses [start, end) show its memory region `name` from `offset` on.
+
+    `kind` is QEMU's: ram, rom, romd (a flash that may turn into a device), i/o.
+    """
+
+    start: int
+    end: int
+    kind: str
+    name: str
+    offset: int
+
+
+def decode_flat_ranges(text: str) -> tuple[FlatRange, ...]:
+    """What a CPU sees, in order, from the text of `info mtree -f`; empty if no view of a CPU is in it."""
     for view in FLAT_VIEW.split(text):
         if CPU_VIEW.search(view):
-            regions = (
-                MemoryRegion(int(start, 16), int(last, 16) + 1, name, kind != "i/o")
-                for start, last, kind, name in REGION_LINE.findall(view)
+            found = REGION_LINE.findall(view)
+            return tuple(
+                sorted(
+                    FlatRange(int(start, 16), int(last, 16) + 1, kind, name, int(offset or "0", 16))
+                    for start, last, kind, name, offset in found
+                )
             )
-            return tuple(sorted(regions))
     return ()
+
+
+def decode_flat_view(text: str) -> tuple[MemoryRegion, ...]:
+    """The regions that a CPU sees, from the text of `info mtree -f`; empty if no view of a CPU is in it."""
+    return tuple(MemoryRegion(r.start, r.end, r.name, r.kind != "i/o") for r in decode_flat_ranges(text))
 
 
 class HartProperties:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gdb
 
 from gdbext.commands.declaration import split_line
-from gdbext.errors import BadInput
+from gdbext.errors import BadInput, Sv39Error
 from gdbext.live.expressions import evaluate, symbol_address
+from gdbext.live.transports import AUTO, TRANSPORTS
 from gdbext.target.base import PageTableRegion
 from gdbext.target.names import decode_region, find_page_table_region
 
@@ -67,6 +68,47 @@ class TableRegion(gdb.Parameter):
         return f"The page-table region is {found}."
 
 
+class TransportSetting(gdb.Parameter):
+    """The transport is the way by which physical memory is read.
+
+    Usage: set sv39 transport auto|file|process|stub
+
+    file     the file that is QEMU's RAM (-object memory-backend-file,share=on with -machine memory-backend=)
+    process  QEMU's own memory, through /proc/PID/mem: takes the right to trace that process
+    stub     QEMU's gdb stub, in physical memory mode: always there, and by far the slowest
+    auto     the first of these that works, which is the default
+
+    The choice is made once for a connection; setting this makes it anew. A way that stops working gives place to
+    the stub, with a note."""
+
+    set_doc = "Set the way by which physical memory is read."
+    show_doc = "Show the way by which physical memory is read, and why."
+
+    def __init__(self) -> None:
+        super().__init__("sv39 transport", gdb.COMMAND_DATA, gdb.PARAM_ENUM, TRANSPORTS)
+        self.value = AUTO
+
+    def get_set_string(self) -> str:
+        from gdbext.live.target import live_targets
+
+        for target in live_targets():
+            if target.transport is not None:
+                target.transport.choose(self.value)
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        from gdbext.live.target import LiveTarget, find_target
+
+        try:
+            target = find_target()
+            if not isinstance(target, LiveTarget) or target.transport is None:
+                return f"The transport is {value}; {target.name} does not need one."
+            return f"The transport is {value}: {target.transport.describe()}"
+        except Sv39Error as error:
+            return f"The transport is {value}: {error}."
+
+
 SetPrefix()
 ShowPrefix()
 table_region = TableRegion()
+transport_setting = TransportSetting()

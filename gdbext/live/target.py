@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import gdb
 
@@ -11,8 +11,9 @@ from gdbext.errors import NoMemory, TargetLost, UnreadableMemory, UnsupportedTar
 from gdbext.live import expressions
 from gdbext.live.core import GdbCoreTarget
 from gdbext.live.machine import HartProperties, choose_ad_update, choose_svpbmt, decode_flat_view
-from gdbext.live.parameters import table_region
+from gdbext.live.parameters import table_region, transport_setting
 from gdbext.live.stub import Stub, describe_error, is_lost
+from gdbext.live.transports import Transport
 from gdbext.riscv.paging import PAGE_SIZE, U64_MASK
 from gdbext.riscv.pmp import decode_pmp
 from gdbext.riscv.rules import TranslationRules
@@ -28,6 +29,7 @@ class LiveTarget(Target):
     def __init__(self, connection: gdb.TargetConnection) -> None:
         self.connection = connection
         self.stub = Stub(connection) if isinstance(connection, gdb.RemoteTargetConnection) else None
+        self.transport = Transport(self.stub, connection.details or "", transport_setting.value) if self.stub else None
         self._properties: dict[int, HartProperties] = {}
         self._threads: dict[int, gdb.InferiorThread] = {}
         self.forget()
@@ -37,6 +39,8 @@ class LiveTarget(Target):
         self._regions: tuple[MemoryRegion, ...] | None = None
         self._pages: dict[int, bytes] = {}
         self._rules: dict[int, TranslationRules] = {}
+        if self.transport is not None:
+            self.transport.forget()
 
     @property
     def name(self) -> str:
@@ -103,8 +107,13 @@ class LiveTarget(Target):
             raise UnsupportedTarget(f"{self.name} gives no physical memory: connect to QEMU's stub, or open a core")
         return self.stub
 
+    def _need_transport(self) -> Transport:
+        self._need_stub()
+        assert self.transport is not None
+        return self.transport
+
     def reading(self) -> AbstractContextManager[object]:
-        return self._need_stub().physical()
+        return nullcontext() if self._need_transport().memory else self._need_stub().physical()
 
     def memory_regions(self) -> Sequence[MemoryRegion] | None:
         if self._regions is None:
@@ -113,9 +122,16 @@ class LiveTarget(Target):
             self._regions = decode_flat_view(self._need_stub().monitor("info mtree -f"))
         return self._regions or None
 
+    def region_at(self, pa: int) -> MemoryRegion | None:
+        window = self._need_transport().window_at(pa)
+        return window.region if window is not None else super().region_at(pa)
+
     def read_physical(self, pa: int, size: int) -> bytes:
-        self._check_ram(pa, size)
-        return self._need_stub().read(pa, size)
+        content = self._need_transport().read(pa, size)
+        if content is None:
+            self._check_ram(pa, size)
+            content = self._need_stub().read(pa, size)
+        return content
 
     def _check_ram(self, pa: int, size: int) -> None:
         """Raises `NoMemory` unless RAM or ROM is known to lie behind all of the range."""
@@ -131,8 +147,9 @@ class LiveTarget(Target):
             end = region.end
 
     def read_pages(self, pas: Sequence[int]) -> list[bytes | UnreadableMemory]:
+        pages = self._need_transport().read_pages(pas)
         with self.reading():
-            return [self._read_page(pa) for pa in pas]
+            return [page or self._read_page(pa) for page, pa in zip(pages, pas, strict=True)]
 
     def _read_page(self, pa: int) -> bytes | UnreadableMemory:
         page = self._pages.get(pa)
@@ -236,6 +253,23 @@ def find_target() -> LiveTarget | GdbCoreTarget:
     return target
 
 
+def live_targets() -> list[LiveTarget]:
+    """The connections that have been asked something."""
+    return [target for target in _targets.values() if isinstance(target, LiveTarget)]
+
+
+def take_notes() -> list[str]:
+    """What the user has to be told of the connections, each line once."""
+    return [note for target in live_targets() if target.transport for note in target.transport.take_notes()]
+
+
+def drop_connection(event: gdb.ConnectionEvent) -> None:
+    """The connection is gone, and with it the way to its memory."""
+    target = _targets.pop(event.connection.num, None)
+    if isinstance(target, LiveTarget) and target.transport is not None:
+        target.transport.close()
+
+
 def forget_all(*_: object) -> None:
     """Nothing that was read is kept across a resume, or after the user has written to the target."""
     for target in _targets.values():
@@ -246,3 +280,4 @@ def watch_events() -> None:
     """Have GDB's events drop the caches."""
     for event in (gdb.events.cont, gdb.events.memory_changed, gdb.events.register_changed, gdb.events.exited):
         event.connect(forget_all)
+    gdb.events.connection_removed.connect(drop_connection)
