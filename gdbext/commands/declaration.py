@@ -19,6 +19,10 @@ from gdbext.target.base import Target
 
 HELP_WIDTH = 100
 
+OPERATOR = re.compile(r"[-+*/%|&^]|<<|>>")
+CAST = re.compile(r"\(\s*[A-Za-z_][\w\s]*[\s*]*\)")
+OPTION = re.compile(r"--?[A-Za-z]")
+
 
 class Status(IntEnum):
     """The exit status of the shell command and the value of $sv39_status in GDB."""
@@ -115,8 +119,11 @@ class Command:
 
     @property
     def usage(self) -> str:
-        words = [a.usage for a in (*self.positionals, *self.options)]
-        return " ".join([f"sv39 {self.name}", *words])
+        return " ".join(self._usage_words)
+
+    @property
+    def _usage_words(self) -> list[str]:
+        return [f"sv39 {self.name}", *(a.usage for a in (*self.positionals, *self.options))]
 
     def parse(self, tokens: Sequence[str]) -> argparse.Namespace:
         """The words that follow the command's name, as a namespace of strings. Raises `BadInput`."""
@@ -135,7 +142,9 @@ class Command:
 
     def describe_help(self) -> str:
         """The help text, in the shape of GDB's own: summary, usage, a paragraph an argument, an example."""
-        lines = [self.summary, "Usage: " + _wrap(self.usage, indent=" " * 9).lstrip()]
+        # A line may break between arguments, but not between an option and its value.
+        usage = _wrap(" ".join(word.replace(" ", "\0") for word in self._usage_words), indent=" " * 9)
+        lines = [self.summary, "Usage: " + usage.lstrip().replace("\0", " ")]
         if self.description:
             lines += ["", _wrap(self.description)]
         if self.arguments:
@@ -228,20 +237,24 @@ class _Parser(argparse.ArgumentParser):
                 )
 
     def error(self, message: str) -> NoReturn:
+        # argparse names an option by all its spellings; one will do.
+        message = re.sub(r"argument (-[\w-]+)/--[\w-]+", r"argument \1", message)
         raise BadInput(f'{self.prog}: {message}; see "help {self.prog}"')
 
 
 def split_line(words: Sequence[str]) -> list[str]:
     """Join words that can only be one expression: `$sp + 8` and `(unsigned long) x`, as GDB's users type them.
 
-    A word that is nothing but a binary operator takes its neighbours along, and an open parenthesis reaches to its end.
+    A word that is nothing but a binary operator takes its neighbours along, an open parenthesis reaches to its end, and
+    what can be a cast takes along what follows, unless that is an option.
     """
     joined: list[str] = []
     glue = False
     for word in words:
-        is_operator = re.fullmatch(r"[-+*/%|&^]|<<|>>", word) is not None
+        is_operator = OPERATOR.fullmatch(word) is not None
         is_open = bool(joined) and joined[-1].count("(") > joined[-1].count(")")
-        if joined and (glue or is_operator or is_open):
+        is_cast_of = bool(joined) and CAST.fullmatch(joined[-1]) is not None and OPTION.match(word) is None
+        if joined and (glue or is_operator or is_open or is_cast_of):
             joined[-1] += " " + word
         else:
             joined.append(word)

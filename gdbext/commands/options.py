@@ -8,7 +8,7 @@ from typing import Any
 from gdbext.commands.declaration import Argument, Kind
 from gdbext.errors import BadInput, UnsupportedTarget
 from gdbext.riscv.csrs import Satp, Status
-from gdbext.riscv.paging import MODE_BY_NAME, MODE_BY_SATP, PAGE_SIZE
+from gdbext.riscv.paging import MODE_BY_NAME, MODE_BY_SATP, PA_BITS, PAGE_SIZE
 from gdbext.tables.space import AddressSpace
 from gdbext.target.base import Target
 
@@ -42,7 +42,9 @@ def select_space(target: Target, arguments: Namespace) -> AddressSpace:
         )
     satp = Satp(value)
     if satp.mode is None:
-        raise BadInput(f"satp {value:#x} has the reserved mode {satp.mode_number}: one of {_describe_modes()}")
+        raise BadInput(
+            f"satp {value:#x} has the mode {satp.mode_number}, which is reserved; there are {_describe_modes()}"
+        )
     return AddressSpace(satp.mode, satp.root_pa, satp.asid, hart, source)
 
 
@@ -61,6 +63,8 @@ def _space_of_root(target: Target, arguments: Namespace, hart: int) -> AddressSp
         raise BadInput("-satp and -root exclude each other")
     if arguments.root % PAGE_SIZE:
         raise BadInput(f"-root {arguments.root:#x} is not the start of a page: a root table is 4096-byte aligned")
+    if arguments.root >> PA_BITS:
+        raise BadInput(f"-root {arguments.root:#x} is no physical address: those have {PA_BITS} bits")
     mode = MODE_BY_NAME[arguments.mode or "sv39"]
     if arguments.mode is None:
         satp = target.read_csr(hart, "satp")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gdbext.commands.declaration import Argument, Status, command
-from gdbext.commands.options import HART_OPTION, read_status
+from gdbext.commands.options import read_status
 from gdbext.riscv import csrs
 from gdbext.riscv.csrs import Satp
 from gdbext.riscv.traps import Privilege
@@ -34,7 +34,7 @@ class SatpResult:
     "satp",
     "Decode satp, and say what translation is in force on each hart.",
     Argument("value", "A value to decode instead of the harts' own.", optional=True),
-    HART_OPTION,
+    Argument("-hart", "Show hart N alone.", metavar="N"),
     description=(
         "For every hart, or the one named with -hart: privilege, satp (mode, ASID, root table), and SUM, MXR and MPRV "
         "of mstatus. M-mode is never translated, unless MPRV=1 sends its loads and stores through MPP's translation."

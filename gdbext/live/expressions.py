@@ -29,6 +29,14 @@ def evaluate(expression: str) -> int:
         raise BadInput(f'"{expression.strip()}": {text}') from error
 
 
+def decode_value(value: gdb.Value, name: str) -> int:
+    """A value that GDB has evaluated already, as `evaluate` does; `name` is for the message of a `BadInput`."""
+    try:
+        return _as_address(value)
+    except gdb.error as error:
+        raise BadInput(f"{name}: {describe_error(error)}") from error
+
+
 def _as_address(value: gdb.Value) -> int:
     code = value.type.strip_typedefs().code
     if code in ADDRESSED:

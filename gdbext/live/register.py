@@ -9,15 +9,15 @@ from typing import Any
 
 import gdb
 
-from gdbext.commands.declaration import Command, Kind, Status, split_line
+from gdbext.commands.declaration import REGISTRY, Command, Kind, Status, split_line
 from gdbext.commands.options import NO_SPACE_OPTIONS, select_space
 from gdbext.errors import BadInput, Sv39Error
 from gdbext.frontend import load_commands, run_command
 from gdbext.live import expressions
 from gdbext.live.style import present_style
-from gdbext.live.target import find_target, watch_events
-from gdbext.riscv.paging import U64_MASK
+from gdbext.live.target import find_target, take_notes, watch_events
 from gdbext.tables.walk import Walk, walk
+from gdbext.target.base import Target
 from gdbext.target.none import NoTarget
 
 
@@ -36,6 +36,16 @@ class Sv39Prefix(gdb.Command):
     def __init__(self) -> None:
         super().__init__("sv39", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """GDB comes here where no subcommand follows, or an unknown one."""
+        self.dont_repeat()
+        if not argument:
+            gdb.execute("help sv39")
+            return
+        gdb.set_convenience_variable("sv39_status", int(Status.WRONG_QUESTION))
+        with one_line_errors():
+            REGISTRY.find(argument.split(maxsplit=1)[0])
+
 
 class DeclaredCommand(gdb.Command):
     """A command of `gdbext.commands` under the prefix sv39."""
@@ -50,9 +60,14 @@ class DeclaredCommand(gdb.Command):
         gdb.set_convenience_variable("sv39_status", int(Status.WRONG_QUESTION))
         with one_line_errors():
             words = split_line(gdb.string_to_argv(argument))
-            target = find_target() if self.declared.needs_target else NoTarget(expressions.evaluate)
-            status = run_command(self.declared, target, words, gdb.write, present_style())
+            status = run_command(self.declared, self._choose_target(), words, gdb.write, present_style())
         gdb.set_convenience_variable("sv39_status", int(status))
+
+    def _choose_target(self) -> Target:
+        """GDB's target; without one the command may still have an answer, such as the fields of a value."""
+        if not self.declared.needs_target or gdb.selected_inferior().connection is None:
+            return NoTarget(expressions.evaluate)
+        return find_target()
 
     def complete(self, text: str, word: str) -> Any:
         """Options after a dash, the choices or file names of an option, and expressions everywhere else."""
@@ -76,6 +91,9 @@ def one_line_errors() -> Iterator[None]:
         yield
     except Sv39Error as error:
         raise gdb.GdbError(str(error)) from error
+    finally:
+        for note in take_notes():
+            gdb.write(f"{note}\n", gdb.STDERR)
 
 
 class WalkFunction(gdb.Function):
@@ -83,16 +101,20 @@ class WalkFunction(gdb.Function):
 
     def __init__(self, name: str, doc: str, answer: Callable[[Walk], int]) -> None:
         self.__doc__ = doc
+        self.name = name
         self.answer = answer
         super().__init__(name)
 
-    def invoke(self, va: gdb.Value) -> int:
+    def invoke(self, *vas: gdb.Value) -> int:
         with one_line_errors():
+            if len(vas) != 1:
+                raise BadInput(f"${self.name} takes one argument, a virtual address")
+            va = expressions.decode_value(vas[0], f"the argument of ${self.name}")
             target = find_target()
             space = select_space(target, Namespace(**NO_SPACE_OPTIONS))
             rules = target.translation_rules(space.hart)
             with target.reading():
-                walked = walk(target, space.mode, space.root_pa, int(va) & U64_MASK, rules)
+                walked = walk(target, space.mode, space.root_pa, va, rules)
             return self.answer(walked)
 
 
