@@ -7,6 +7,8 @@ MODULES = (
     "plan",
     "walk",
     "maps",
+    "tree",
+    "tables",
     "why",
     "core",
 )

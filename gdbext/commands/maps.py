@@ -12,7 +12,7 @@ from gdbext.errors import BadInput
 from gdbext.riscv.paging import U64_MASK
 from gdbext.riscv.pte import U
 from gdbext.tables.maps import HOLE, Accept, Names, clip, iter_with_holes, parse_permissions
-from gdbext.tables.scan import UNREADABLE, Run, Scan
+from gdbext.tables.scan import UNREADABLE, Run, Scan, TableReader
 from gdbext.tables.space import AddressSpace
 from gdbext.target.base import Target
 
@@ -95,5 +95,6 @@ def maps_command(target: Target, arguments: Namespace) -> MapsResult:
     end = U64_MASK + 1 if arguments.to is None else arguments.to
     if start >= end:
         raise BadInput(f"-from {start:#x} is not below -to {end:#x}")
-    scan = Scan(target, space.mode, space.root_pa, target.translation_rules(space.hart), start=start, end=end)
+    reader = TableReader(target, space.mode, target.translation_rules(space.hart))
+    scan = Scan(reader, space.root_pa, start=start, end=end)
     return MapsResult(space, scan, Names(target), tuple(accepts), arguments.holes, start, end)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gdbext.commands.maps import MapsResult
 from gdbext.render.json import dumps, hex_string
+from gdbext.render.listing import count, iter_unreadable, json_unreadable
 from gdbext.render.style import PA_DIGITS, VA_DIGITS, Style
 from gdbext.riscv.paging import describe_size
 from gdbext.riscv.pte import PBMT_NAMES, Pte, describe_map_flags
 from gdbext.tables.maps import HOLE
-from gdbext.tables.scan import UNREADABLE, UnreadableTable
+from gdbext.tables.scan import UNREADABLE
 
 SCHEMA = "sv39.maps/1"
 SIZE_WIDTH = 8
@@ -61,19 +62,6 @@ def describe_attributes(attributes: int) -> str:
     )
 
 
-def iter_unreadable(unreadable: Sequence[UnreadableTable], style: Style) -> Iterator[str]:
-    """A line for each table that is missing from an answer."""
-    for table in unreadable:
-        yield style.bad("incomplete") + (
-            f": the level-{table.level} table {table.pa:#x} for va {table.va:#x} could not be read: {table.reason}"
-        )
-
-
-def count(number: int, noun: str, plural: str = "") -> str:
-    """`1 table`, `2 tables`."""
-    return f"{number} {noun if number == 1 else plural or noun + 's'}"
-
-
 def iter_json(result: MapsResult) -> Iterator[str]:
     head = {"schema": SCHEMA, "mode": result.space.mode.name, "root": hex_string(result.space.root_pa)}
     yield dumps(head)[:-1] + ', "maps": ['
@@ -106,8 +94,3 @@ def _json_tail(attributes: int) -> str:
         pte = Pte(attributes)
         members = {"flags": describe_map_flags(attributes), "pbmt": pte.pbmt, "napot": pte.is_napot}
     return dumps(members)[1:-1]
-
-
-def json_unreadable(unreadable: Sequence[UnreadableTable]) -> list[dict[str, object]]:
-    """The member `unreadable` of every command that lists tables."""
-    return [{"pa": hex_string(t.pa), "level": t.level, "va": hex_string(t.va)} for t in unreadable]

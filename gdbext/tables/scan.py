@@ -95,6 +95,24 @@ class TableReader:
             self.fetch((table_pa,))
         return self._pages[table_pa]
 
+    def read_pte(self, table_pa: int, index: int) -> int:
+        """The raw value of a PTE of a table that can be read."""
+        page = self.read(table_pa)
+        assert isinstance(page, bytes)
+        return int(_unpack_pte(page, index * PTE_SIZE)[0])
+
+    def decode_whole(self, table_pa: int, level: int, va: int) -> DecodedTable:
+        """All PTEs of a table that can be read and that serves the addresses from `va` on.
+
+        A root table serves two canonical halves; no run reaches from one into the other.
+        """
+        if level < self.mode.root_level:
+            return self.decode(table_pa, level, va)
+        half = PTES_PER_TABLE // 2
+        low = self.decode(table_pa, level, 0, 0, half)
+        high = self.decode(table_pa, level, U64_MASK + 1 - self.mode.va_size, half, PTES_PER_TABLE)
+        return DecodedTable(low.runs + high.runs, low.pointers + high.pointers, low.invalid + high.invalid)
+
     def decode(self, table_pa: int, level: int, base: int, first: int = 0, last: int = PTES_PER_TABLE) -> DecodedTable:
         """The PTEs with indexes [first, last) of a table that can be read; PTE 0 serves the va `base`.
 
@@ -201,24 +219,15 @@ class TableReader:
 class Scan:
     """One pass over an address space. The totals are complete when the pass has ended."""
 
-    def __init__(
-        self,
-        target: Target,
-        mode: PagingMode,
-        root_pa: int,
-        rules: TranslationRules,
-        *,
-        start: int = 0,
-        end: int = U64_MASK + 1,
-    ) -> None:
-        """A scan of the virtual addresses [start, end): a mapping that reaches into the range is found whole."""
-        self.mode = mode
+    def __init__(self, reader: TableReader, root_pa: int, *, start: int = 0, end: int = U64_MASK + 1) -> None:
+        """A scan of the virtual addresses [start, end): a page that reaches into the range is found whole."""
+        self.mode = reader.mode
         self.root_pa = root_pa
         self.unreadable: list[UnreadableTable] = []
         self.invalid_count = 0
         self._start = start
         self._end = end
-        self._reader = TableReader(target, mode, rules)
+        self._reader = reader
         # Subtrees without anything to list, with the number of their invalid PTEs: a table that points to itself 512
         # times is entered once a level.
         self._barren: dict[tuple[int, int], int] = {}

@@ -8,7 +8,7 @@ from gdbext.errors import BadInput
 from gdbext.riscv.paging import PAGE_SIZE, SV39, SV48, SV57, U64_MASK, PagingMode
 from gdbext.riscv.rules import TranslationRules
 from gdbext.tables.plan import count_all_tables, group_addresses, plan_range
-from gdbext.tables.scan import Scan
+from gdbext.tables.scan import Scan, TableReader
 from tests.unit.fakes import FakeTarget, TableBuilder
 
 
@@ -29,7 +29,7 @@ def test_a_plan_is_what_building_it_takes(mode: PagingMode, near: int, offset: i
     target = FakeTarget()
     tables = TableBuilder(target, mode=mode)
     tables.map_range(start, 0x4000_0000, plan_end - start, level=level)
-    scan = Scan(target, mode, tables.root_pa, TranslationRules())
+    scan = Scan(TableReader(target, mode, TranslationRules()), tables.root_pa)
     leaves = sum(run[4] for run in scan.iter_runs())
     plan = plan_range(mode, start, plan_end, page_size)
     assert (plan.table_count, plan.leaves) == (scan.table_count, leaves)

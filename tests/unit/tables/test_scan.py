@@ -12,7 +12,7 @@ from gdbext.errors import UnreadableMemory
 from gdbext.riscv.paging import PAGE_SIZE, SV39, SV48, SV57, U64_MASK, PagingMode
 from gdbext.riscv.pte import PBMT_SHIFT, PPN_SHIFT, RSW, N
 from gdbext.riscv.rules import TranslationRules
-from gdbext.tables.scan import ATTRIBUTES, UNREADABLE, Run, Scan
+from gdbext.tables.scan import ATTRIBUTES, UNREADABLE, Run, Scan, TableReader
 from gdbext.tables.walk import Outcome, walk
 from tests.unit.fakes import RAM, ROOT_PA, FakeTarget, TableBuilder, make_space, pte_value
 
@@ -63,7 +63,7 @@ def test_a_page_is_listed_exactly_where_a_walk_finds_a_leaf(pages: list[bytes]) 
     target = FakeTarget()
     for table_pa, page in zip(TABLE_PAS, pages, strict=True):
         target.write_physical(table_pa, page)
-    scan = Scan(target, SV39, ROOT_PA, RULES)
+    scan = Scan(TableReader(target, SV39, RULES), ROOT_PA)
     runs = list(scan.iter_runs())
 
     for indexes in itertools.product((0, 1, 101, 255, 256, 511), repeat=3):
@@ -104,8 +104,8 @@ def test_a_range_finds_what_a_whole_scan_finds_there(pages: list[bytes], bounds:
             for va in range(max(run[0], start), min(run[0] + run[2], end), PAGE_SIZE)
         }
 
-    whole = list(Scan(target, SV39, ROOT_PA, RULES).iter_runs())
-    part = list(Scan(target, SV39, ROOT_PA, RULES, start=start, end=end).iter_runs())
+    whole = list(Scan(TableReader(target, SV39, RULES), ROOT_PA).iter_runs())
+    part = list(Scan(TableReader(target, SV39, RULES), ROOT_PA, start=start, end=end).iter_runs())
     assert pages_in(part) == pages_in(whole)
 
 
@@ -114,7 +114,7 @@ def test_stretches_join_across_tables_and_levels() -> None:
     tables.map_range(0x8000_0000, 0x8000_0000, 0x20_0000)
     tables.map(0x8020_0000, 0x8020_0000, level=1)
     tables.map_range(0x8040_0000, 0x8040_0000, 0x3000)
-    assert list(Scan(target, SV39, tables.root_pa, RULES).iter_runs()) == [
+    assert list(Scan(TableReader(target, SV39, RULES), tables.root_pa).iter_runs()) == [
         (0x8000_0000, 0x8000_0000, 0x40_3000, pte_value(0, "rwad"), 512 + 1 + 3)
     ]
 
@@ -123,7 +123,9 @@ def test_software_bits_do_not_split() -> None:
     target, tables = make_space()
     tables.map_range(0x1000, 0x8000_1000, 0x4000)
     tables.set_pte(0x2000, pte_value(0x8000_2000, "rwad") | RSW)
-    assert [run[:3] for run in Scan(target, SV39, tables.root_pa, RULES).iter_runs()] == [(0x1000, 0x8000_1000, 0x4000)]
+    assert [run[:3] for run in Scan(TableReader(target, SV39, RULES), tables.root_pa).iter_runs()] == [
+        (0x1000, 0x8000_1000, 0x4000)
+    ]
 
 
 @pytest.mark.parametrize("change", ["r-ad", "rwxad", "rwuad", "rwgad", "rwd", "rwa"])
@@ -131,14 +133,14 @@ def test_every_flag_splits(change: str) -> None:
     target, tables = make_space()
     tables.map_range(0x1000, 0x8000_1000, 0x3000)
     tables.map(0x2000, 0x8000_2000, change)
-    assert len(list(Scan(target, SV39, tables.root_pa, RULES).iter_runs())) == 3
+    assert len(list(Scan(TableReader(target, SV39, RULES), tables.root_pa).iter_runs())) == 3
 
 
 def test_the_halves_do_not_join() -> None:
     target, tables = make_space()
     tables.map(255 << 30, 0x8000_0000, level=2)
     tables.map(256 << 30, 0xC000_0000, level=2)
-    vas = [run[0] for run in Scan(target, SV39, tables.root_pa, RULES).iter_runs()]
+    vas = [run[0] for run in Scan(TableReader(target, SV39, RULES), tables.root_pa).iter_runs()]
     assert vas == [0x3F_C000_0000, 0xFFFF_FFC0_0000_0000]
 
 
@@ -147,7 +149,7 @@ def test_napot_pages_take_their_low_ppn_from_the_va() -> None:
     encoded = pte_value(0x8001_8000, "rwad") | N
     for va in range(0x10000, 0x20000, 0x1000):
         tables.set_pte(va, encoded)
-    assert list(Scan(target, SV39, tables.root_pa, RULES).iter_runs()) == [
+    assert list(Scan(TableReader(target, SV39, RULES), tables.root_pa).iter_runs()) == [
         (0x10000, 0x8001_0000, 0x10000, pte_value(0, "rwad") | N, 16)
     ]
 
@@ -157,7 +159,7 @@ def test_the_last_physical_page_does_not_carry_into_the_reserved_bits() -> None:
     last = pte_value((1 << 56) - PAGE_SIZE, "rwad")
     tables.set_pte(0x1000, last)
     tables.set_pte(0x2000, last + (1 << PPN_SHIFT))
-    scan = Scan(target, SV39, tables.root_pa, RULES)
+    scan = Scan(TableReader(target, SV39, RULES), tables.root_pa)
     assert [run[:3] for run in scan.iter_runs()] == [(0x1000, (1 << 56) - PAGE_SIZE, 0x1000)]
     assert scan.invalid_count == 1
 
@@ -166,7 +168,7 @@ def test_the_last_physical_page_does_not_carry_into_the_reserved_bits() -> None:
 def test_512_pointers_to_itself_end_soon(mode: PagingMode) -> None:
     target = FakeTarget()
     target.write_physical(ROOT_PA, struct.pack("<Q", pte_value(ROOT_PA)) * 512)
-    scan = Scan(target, mode, ROOT_PA, RULES)
+    scan = Scan(TableReader(target, mode, RULES), ROOT_PA)
     assert list(scan.iter_runs()) == []
     assert scan.table_count == 1
     assert scan.invalid_count == 512**mode.levels
@@ -181,7 +183,7 @@ def test_an_unreadable_table_is_reported_with_its_place(is_captured: bool) -> No
     if not is_captured:
         target.not_captured.add(missing_pa)
     tables.set_pte(0x4000_0000, pte_value(missing_pa), level=2)
-    scan = Scan(target, SV39, tables.root_pa, RULES)
+    scan = Scan(TableReader(target, SV39, RULES), tables.root_pa)
     runs = list(scan.iter_runs())
     assert runs[1] == (0x4000_0000, missing_pa, 1 << 30, UNREADABLE, 0)
     assert [(table.pa, table.level, table.va) for table in scan.unreadable] == [(missing_pa, 1, 0x4000_0000)]
@@ -189,7 +191,7 @@ def test_an_unreadable_table_is_reported_with_its_place(is_captured: bool) -> No
 
 @pytest.mark.parametrize("start", [0, 0xFFFF_FFC0_0000_0000])
 def test_an_unreadable_root_is_reported_once(start: int) -> None:
-    scan = Scan(FakeTarget(), SV39, OUTSIDE_RAM, RULES, start=start)
+    scan = Scan(TableReader(FakeTarget(), SV39, RULES), OUTSIDE_RAM, start=start)
     assert {run[3] for run in scan.iter_runs()} == {UNREADABLE}
     assert [(table.pa, table.level, table.va) for table in scan.unreadable] == [(OUTSIDE_RAM, 2, 0)]
 
@@ -209,7 +211,7 @@ def test_the_tables_below_one_table_are_read_in_one_batch() -> None:
     tables = TableBuilder(target)
     for va in range(0x8000_0000, 0x8000_0000 + 64 * 0x20_0000, 0x20_0000):
         tables.map(va, va)
-    scan = Scan(target, SV39, tables.root_pa, RULES)
+    scan = Scan(TableReader(target, SV39, RULES), tables.root_pa)
     assert sum(run[4] for run in scan.iter_runs()) == 64
     assert scan.table_count == 66
     assert target.batches == 3
