@@ -64,7 +64,7 @@ GUARDS: tuple[PmpPair, ...] = (
 ALLOW_ALL: PmpPair = (PMP_NAPOT | PMP_R | PMP_W | PMP_X, (1 << 54) - 1)
 CASE_PMP_ENTRIES = PMP_ENTRIES - len(GUARDS)
 
-# What fills the arena: `lui a0, page; mret` in every 8 bytes; mret is illegal in S and U.
+# What the guest fills the arena with: `lui a0, page; mret` in every 8 bytes; mret is illegal in S and U.
 SLOT_LUI_A0 = 0x0000_0537
 SLOT_MRET = 0x3020_0073
 ILLEGAL_INSTRUCTION = 2
@@ -222,8 +222,6 @@ class Probe:
         with path.open("w+b") as file:
             file.truncate(size)
             self._ram = mmap.mmap(file.fileno(), size)
-        for pa in range(ARENA_PA, RAM_END_PA, 4096):
-            self._ram[pa - RAM_BASE : pa - RAM_BASE + 4096] = struct.pack("<Q", slot_content(pa)) * 512
         self._mailbox = memoryview(self._ram)[MAILBOX_PA - RAM_BASE :][:4096].cast("Q")
 
     def _start(self, kernel: Path) -> None:

@@ -64,14 +64,28 @@ static u64 installed_pmpcfg[PMP_ENTRIES / 8];
 static u64 installed_pmpaddr[PMP_ENTRIES];
 static u64 installed_menvcfg;
 
-static u64 read_memory(u64 pa) { return *(volatile u64 *)pa; }
-static void write_memory(u64 pa, u64 value) { *(volatile u64 *)pa = value; }
 static u32 read_word(u64 pa) { return *(volatile u32 *)pa; }
+static void write_word(u64 pa, u32 value) { *(volatile u32 *)pa = value; }
+
+/*
+ * The memory of the cases is read and written 4 bytes at a time: an access that a PMP entry matches only in part fails
+ * in M-mode too, and no entry is smaller than 4 bytes.
+ */
+static u64 read_memory(u64 pa)
+{
+    return read_word(pa) | (u64)read_word(pa + 4) << 32;
+}
+
+static void write_memory(u64 pa, u64 value)
+{
+    write_word(pa, value);
+    write_word(pa + 4, value >> 32);
+}
 
 /* Make the timer interrupt pending `ticks` from now. It is taken only in S and U, and ends a wfi in M. */
 static void set_timer(u64 ticks)
 {
-    write_memory(CLINT_MTIMECMP, read_memory(CLINT_MTIME) + ticks);
+    *(volatile u64 *)CLINT_MTIMECMP = *(volatile u64 *)CLINT_MTIME + ticks;
 }
 
 /* Write pmpaddr`entry`. CSR numbers are part of the instruction, hence the switch. */
@@ -103,10 +117,16 @@ static void write_pmpcfg(const u64 pmpcfg[PMP_ENTRIES / 8])
     write_csr(pmpcfg2, pmpcfg[1]);
 }
 
+static void switch_pmp_off(void)
+{
+    for (int i = 0; i < PMP_ENTRIES / 8; i++)
+        installed_pmpcfg[i] = 0;
+    write_pmpcfg(installed_pmpcfg);
+}
+
 /* Bring the PMP to the case's entries. All entries are off while addresses change, so no mixture is ever in force. */
 static void install_pmp(const struct probe_case *c)
 {
-    static const u64 all_off[PMP_ENTRIES / 8];
     const u64 *pmpcfg = (const u64 *)c->pmpcfg;
     int differs = 0;
 
@@ -116,7 +136,7 @@ static void install_pmp(const struct probe_case *c)
         differs |= c->pmpaddr[i] != installed_pmpaddr[i];
     if (!differs)
         return;
-    write_pmpcfg(all_off);
+    switch_pmp_off();
     for (int i = 0; i < PMP_ENTRIES; i++) {
         if (c->pmpaddr[i] != installed_pmpaddr[i])
             write_pmpaddr(i, c->pmpaddr[i]);
@@ -135,10 +155,24 @@ static void install_menvcfg(u64 value)
     installed_menvcfg = value;
 }
 
-/* What belongs into the 8 bytes at `pa` of the arena, so that a load or a fetch there tells its page; elsewhere zero. */
+/* What belongs into the 8 bytes at `pa`: an access routine, nothing, or in the arena what tells a load or fetch its page. */
 static u64 slot_content(u64 pa)
 {
-    return pa >= ARENA_PA ? SLOT_MRET | (pa & LUI_MASK) | SLOT_LUI_A0 : 0;
+    if (pa >= ARENA_PA)
+        return SLOT_MRET | (pa & LUI_MASK) | SLOT_LUI_A0;
+    u64 index = (pa - ROUTINES_PA) / SLOT_SIZE;
+    return access_routines + index < access_routines_end ? access_routines[index] : 0;
+}
+
+/*
+ * Put back whatever differs. A walk that takes an arena page for a table may set A or D in it, where an emulator does not
+ * look at the reserved bit; case by case that would be too slow to undo.
+ */
+static void mend_memory(void)
+{
+    for (u64 pa = ROUTINES_PA; pa < RAM_END_PA; pa += SLOT_SIZE)
+        if (*(volatile u64 *)pa != slot_content(pa))
+            *(volatile u64 *)pa = slot_content(pa);
 }
 
 /*
@@ -149,8 +183,8 @@ static u64 take_back_nonce(u32 nonce, u64 hint_pa)
 {
     u64 pa = hint_pa;
 
-    if (pa < TABLES_PA || pa > RAM_END_PA - sizeof(u32) || pa % sizeof(u32) || read_word(pa) != nonce)
-        for (pa = TABLES_PA; pa < RAM_END_PA && read_word(pa) != nonce; pa += sizeof(u32))
+    if (pa < ROUTINES_PA || pa > RAM_END_PA - sizeof(u32) || pa % sizeof(u32) || read_word(pa) != nonce)
+        for (pa = ROUTINES_PA; pa < RAM_END_PA && read_word(pa) != nonce; pa += sizeof(u32))
             ;
     if (pa >= RAM_END_PA)
         return 0;
@@ -258,8 +292,7 @@ void main(void)
     write_csr(mideleg, 0);
     write_csr(mie, MIE_MTIE);
     find_features();
-    for (u64 i = 0; access_routines + i < access_routines_end; i++)
-        write_memory(ROUTINES_PA + i * sizeof(u64), access_routines[i]);
+    mend_memory();
 
     mailbox->version = PROBE_VERSION;
     mailbox->case_size = sizeof(struct probe_case);
@@ -277,6 +310,8 @@ void main(void)
         }
         asm volatile("fence" : : : "memory");
         u64 count = mailbox->count;
+        switch_pmp_off();
+        mend_memory();
         for (u64 i = 0; i < count; i++) {
             if (i % WATCHDOG_CASES == 0)
                 set_timer(WATCHDOG_TICKS);
