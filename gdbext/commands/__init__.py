@@ -10,5 +10,6 @@ MODULES = (
     "tree",
     "tables",
     "why",
+    "pmp",
     "core",
 )
