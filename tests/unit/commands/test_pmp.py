@@ -28,7 +28,7 @@ def test_the_entries_word_for_word() -> None:
         "    1  OFF    -                                          ---  -  0x0000000020000000\n"
         "    2  TOR    0x00000080000000-0x00000080001000      4K  R--  -  0x0000000020000400\n"
         "    3  NA4    0x00000000001000-0x00000000001004      4B  R--  L  0x0000000000000400\n"
-        "    4  TOR    empty: it matches nothing                   ---  -  0x0000000000000000\n"
+        "    4  TOR    empty: it matches nothing                  ---  -  0x0000000000000000\n"
         "hart 0: what no entry matches, M-mode may do, S-mode and U-mode may not\n"
     )
 
