@@ -24,20 +24,28 @@ def extend_path(root: Path) -> None:
         sys.path += [str(path) for path in sorted(root.glob(".venv/lib/python3*/site-packages"))]
 
 
-def main() -> None:
-    root = Path(__file__).resolve().parent.parent
+def find_obstacle(root: Path) -> str | None:
+    """Why the package at `root` cannot be loaded, in a line, or None."""
     if sys.version_info < FLOOR:
         found = ".".join(str(part) for part in sys.version_info[:3])
-        raise gdb.GdbError(f"sv39 needs a GDB with Python 3.11 or later; this one has {found}")
+        return f"sv39 needs a GDB with Python 3.11 or later; this one has {found}"
     extend_path(root)
     missing = [name for name in DEPENDENCIES if importlib.util.find_spec(name) is None]
     if missing:
-        command = f"{root}/scripts/setup, or pip install tabulate pyelftools"
-        raise gdb.GdbError(f"sv39 needs {' and '.join(missing)}: run {command}")
+        return f"sv39 needs {' and '.join(missing)}: run {root}/scripts/setup, or pip install tabulate pyelftools"
     loaded = sys.modules.get("gdbext")
     if loaded is not None and Path(loaded.__path__[0]).parent != root:
-        raise gdb.GdbError(f"sv39 is already loaded from {Path(loaded.__path__[0]).parent}")
-    importlib.import_module("gdbext.live.register")
+        return f"sv39 is already loaded from {Path(loaded.__path__[0]).parent}"
+    return None
+
+
+def main() -> None:
+    obstacle = find_obstacle(Path(__file__).resolve().parent.parent)
+    if obstacle is None:
+        importlib.import_module("gdbext.live.register")
+    else:
+        # In a sourced file every exception, also GdbError, shows a traceback.
+        gdb.write(obstacle + "\n", gdb.STDERR)
 
 
 main()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.qemu import GDB, QEMU, ROOT, SAMPLE_KERNEL, Machine
+from tests.live.debugger import stop_at
 
 CROSS_COMPILE = os.environ.get("CROSS_COMPILE", "riscv64-unknown-elf-")
 
@@ -56,6 +57,14 @@ def boot(sample_kernel: Path) -> Iterator[Boot]:
             return machines.enter_context(Machine(kernel, **options))  # type: ignore[arg-type]
 
         yield boot_machine
+
+
+@pytest.fixture(scope="module")
+def finished(sample_kernel: Path) -> Iterator[Machine]:
+    """The sample kernel, default scenario, stopped in S-mode where it is about to end; tests only look at it."""
+    with Machine(sample_kernel) as machine:
+        stop_at(machine, "stop")
+        yield machine
 
 
 @pytest.fixture

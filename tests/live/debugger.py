@@ -79,6 +79,9 @@ def command_line(machine: Machine | None, commands: Sequence[str], *, elf: Path 
     lines = [f"source {REPORT_SCRIPT}", "python report()"]
     for command in commands:
         lines += [command, "python report()"]
+    if machine is not None:
+        # Leaving without it would let the machine run.
+        lines.append("disconnect")
     words = gdb_command(machine, lines, elf=elf)
     return [words[0], "-batch", *words[1:]]
 
@@ -91,7 +94,7 @@ def debug(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Transcript:
-    """Run `commands` in a fresh batch GDB with the extension, on `machine` where one is given.
+    """Run `commands` in a fresh batch GDB with the extension, on `machine` where one is given; it stays as it is then.
 
     Fails when GDB dies, when a command leaves PhyMemMode on, and, unless the test says that it `keeps_breakpoints`,
     when one of ours leaves a breakpoint.
@@ -110,3 +113,9 @@ def debug(
     transcript = Transcript(commands, ran.stdout)
     transcript.check(keeps_breakpoints=keeps_breakpoints)
     return transcript
+
+
+def stop_at(machine: Machine, location: str) -> None:
+    """Let `machine` run to `location` and leave it stopped there, with no debugger on it."""
+    transcript = debug(machine, f"hbreak {location}", "continue")
+    assert "Breakpoint 1, " in transcript[1].text, f"the kernel never came to {location}:\n{transcript}"
