@@ -76,7 +76,7 @@ def pack_note(owner: bytes, note_type: int, content: bytes) -> bytes:
 def pack_notes(harts: Sequence[HartRecord], facts: Facts) -> bytes:
     """All notes of a core. GDB selects the thread of the first hart in `harts`."""
     csr_names = list_csrs(harts)
-    has_float = any(FLOAT_NAMES[0] in hart.registers for hart in harts)
+    has_float = any(not hart.registers.keys().isdisjoint(FLOAT_NAMES) for hart in harts)
     # GDB expects room for fcsr if the description has it, and none if it does not.
     float_names = FPREGSET_NAMES if "fcsr" in csr_names else FLOAT_NAMES
     notes = bytearray()
