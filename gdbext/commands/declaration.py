@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import Any, NoReturn, Protocol
 
 from gdbext.errors import BadInput
@@ -127,8 +128,12 @@ class Command:
 
     def parse(self, tokens: Sequence[str]) -> argparse.Namespace:
         """The words that follow the command's name, as a namespace of strings. Raises `BadInput`."""
-        parser = _Parser(self)
-        return parser.parse_intermixed_args([_shield_negative(token) for token in tokens])
+        return self._parser.parse_intermixed_args([_shield_negative(token) for token in tokens])
+
+    @cached_property
+    def _parser(self) -> _Parser:
+        """Made once: it takes argparse as long as many a walk."""
+        return _Parser(self)
 
     def run(self, target: Target, arguments: argparse.Namespace) -> Iterable[Result]:
         """Evaluate the expressions among `arguments` on `target`, then answer."""

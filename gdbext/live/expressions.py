@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import gdb
 
@@ -12,7 +15,32 @@ from gdbext.riscv.paging import U64_MASK
 from gdbext.target.base import Section
 
 ADDRESSED = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
+SYMBOL_FILE_EVENTS = ("new_objfile", "clear_objfiles", "free_objfile")
 SECTION_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x[0-9a-f]+: (\S+) ")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_remembered: dict[tuple[object, ...], Any] = {}
+
+
+def remember(function: Callable[P, T]) -> Callable[P, T]:
+    """Keep what `function` finds in the symbol files until one comes or goes (`forget_symbols`)."""
+
+    @wraps(function)
+    def find(*arguments: P.args, **keywords: P.kwargs) -> T:
+        key = (function.__name__, gdb.current_progspace(), *arguments)
+        if key not in _remembered:
+            _remembered[key] = function(*arguments, **keywords)
+        found: T = _remembered[key]
+        return found
+
+    return find
+
+
+def forget_symbols(*_: object) -> None:
+    """The symbol files have changed."""
+    _remembered.clear()
 
 
 def evaluate(expression: str) -> int:
@@ -50,6 +78,7 @@ def _as_address(value: gdb.Value) -> int:
     return int(value) & U64_MASK
 
 
+@remember
 def symbol_address(name: str) -> int | None:
     """The address of the symbol `name`; None where the symbol files have no such name."""
     try:
@@ -65,6 +94,7 @@ def describe_symbol(va: int) -> str | None:
     return symbol.rstrip(">") or None
 
 
+@remember
 def read_sections() -> tuple[Section, ...]:
     """The sections of the symbol file that take up memory, in order of address."""
     # The sections that GDB makes of the segments of a core come behind those of the symbol file.

@@ -33,6 +33,7 @@ class LiveTarget(Target):
         self._properties: dict[int, HartProperties] = {}
         self._threads: dict[int, gdb.InferiorThread] = {}
         self.forget()
+        self.forget_threads()
 
     def forget(self) -> None:
         """Drop all that may have changed while the target ran, or because the user wrote to it."""
@@ -41,6 +42,10 @@ class LiveTarget(Target):
         self._rules: dict[int, TranslationRules] = {}
         if self.transport is not None:
             self.transport.forget()
+
+    def forget_threads(self) -> None:
+        """A thread has come or gone; GDB asks the stub for all of them whenever they are listed."""
+        self._threads_are_known = False
 
     @property
     def name(self) -> str:
@@ -64,6 +69,8 @@ class LiveTarget(Target):
 
     def _find_threads(self) -> dict[int, gdb.InferiorThread]:
         """The threads of all inferiors on this connection by hart: mhartid where it can be read, else in order."""
+        if self._threads_are_known:
+            return self._threads
         threads = [
             thread
             for inferior in gdb.inferiors()
@@ -76,6 +83,7 @@ class LiveTarget(Target):
             if len(set(numbers)) != len(threads):
                 numbers = list(range(len(threads)))
             self._threads = dict(zip(numbers, threads, strict=True))
+        self._threads_are_known = True
         return self._threads
 
     def _read_register(self, thread: gdb.InferiorThread, name: str) -> int | None:
@@ -241,7 +249,7 @@ def find_target() -> LiveTarget | GdbCoreTarget:
     """The target of the selected inferior. Raises `UnsupportedTarget` where there is none, or it is not RV64."""
     inferior = gdb.selected_inferior()
     connection = inferior.connection
-    if connection is None or not inferior.threads():
+    if connection is None or gdb.selected_thread() is None:
         raise UnsupportedTarget("there is no target: connect to QEMU with target remote, or open a core with core-file")
     architecture = inferior.architecture().name() if hasattr(inferior, "architecture") else ""
     if not architecture.startswith("riscv") or "rv32" in architecture:
@@ -276,8 +284,20 @@ def forget_all(*_: object) -> None:
         target.forget()
 
 
+def forget_threads(*_: object) -> None:
+    """Threads are listed anew where one has come or gone."""
+    for target in live_targets():
+        target.forget_threads()
+
+
 def watch_events() -> None:
     """Have GDB's events drop the caches."""
     for event in (gdb.events.cont, gdb.events.memory_changed, gdb.events.register_changed, gdb.events.exited):
         event.connect(forget_all)
     gdb.events.connection_removed.connect(drop_connection)
+    for event in (gdb.events.new_thread, gdb.events.inferior_deleted):
+        event.connect(forget_threads)
+    # GDB 13 does not tell that a symbol file is dropped, unless all of them are.
+    for name in expressions.SYMBOL_FILE_EVENTS:
+        if hasattr(gdb.events, name):
+            getattr(gdb.events, name).connect(expressions.forget_symbols)

@@ -121,7 +121,7 @@ class Target(ABC):
 
     def check_final(self, pa: int) -> None:
         """Raises `NoMemory` if nothing at all, neither RAM nor device, is known to answer at `pa`."""
-        if self.memory_regions() is not None and self.region_at(pa) is None:
+        if self.region_at(pa) is None and self.memory_regions() is not None:
             raise NoMemory(pa, 1, "nothing answers there")
 
     @abstractmethod
