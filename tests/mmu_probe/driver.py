@@ -177,6 +177,20 @@ def find_qemu() -> str:
     return path
 
 
+def read_version(qemu: str) -> str:
+    """The version of a QEMU: `7.2.22`. Raises `ProbeError` if the program does not run."""
+    try:
+        said = subprocess.run([qemu, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ProbeError(f"{qemu} does not run: {error}") from error
+    return said.split("version ")[1].split()[0]
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """`7.2.22` as (7, 2, 22)."""
+    return tuple(int(part) for part in text.split("."))
+
+
 def build_guest() -> Path:
     """Build the guest if it is not up to date, and return its ELF file. Raises `MissingTool`, `ProbeError`."""
     compiler = os.environ.get("CROSS_COMPILE", "riscv64-unknown-elf-") + "gcc"
@@ -273,9 +287,8 @@ class Probe:
         offset = MAILBOX_PA - RAM_BASE + MAILBOX_HEAD.size
         words = MAILBOX_FEATURES.unpack_from(self._ram, offset)
         misa, modes, satp_mask, has_menvcfg, menvcfg_mask, pmp_entries, pmpaddr_mask = words
-        said = subprocess.run([self.qemu, "--version"], capture_output=True, text=True, check=True).stdout
         self.features = Features(
-            said.split("version ")[1].split()[0],
+            read_version(self.qemu),
             misa,
             frozenset(mode for mode in range(16) if modes >> mode & 1),
             satp_mask,

@@ -6,11 +6,13 @@ depart from the specification, each with its reason. Those are counted and repor
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, repeat
 
 from gdbext.errors import NoMemory
 from gdbext.riscv.csrs import MENVCFG_ADUE, MENVCFG_PBMTE, Satp
@@ -38,6 +40,9 @@ from tests.mmu_probe.driver import (
     PmpPair,
     Probe,
     ProbeAccess,
+    build_guest,
+    parse_version,
+    read_version,
     routine_offset,
     slot_content,
 )
@@ -50,6 +55,7 @@ ACCESSES = {
     ProbeAccess.FETCH: Access.FETCH,
 }
 BATCH = 8192
+SHARD = 25_000
 SHOWN_DISAGREEMENTS = 10
 
 
@@ -224,9 +230,7 @@ class Prediction:
     optional: int
 
 
-def predict(
-    case: Case, satp_value: int, rules: TranslationRules, deviations: Collection[Deviation] = ()
-) -> Prediction:
+def predict(case: Case, satp_value: int, rules: TranslationRules, deviations: Collection[Deviation] = ()) -> Prediction:
     """Our walk and verdict for a case, with the satp that is in force and what the hart is known to do differently."""
     satp = Satp(satp_value)
     mode = satp.mode
@@ -452,6 +456,13 @@ class Report:
     deviations: Counter[str] = field(default_factory=Counter)
     disagreements: list[Disagreement] = field(default_factory=list)
 
+    def add(self, other: Report) -> None:
+        """Take in what another run saw."""
+        self.cases += other.cases
+        self.outcomes += other.outcomes
+        self.deviations += other.deviations
+        self.disagreements += other.disagreements
+
     def describe(self) -> str:
         """Counts a line each, then the first disagreements in a form to paste."""
         lines = [f"{self.cases} cases, {len(self.disagreements)} disagreements"]
@@ -466,7 +477,7 @@ def find_deviations(probe: Probe, machine: Machine, case: Case, seen: Observatio
 
     None if they do not explain it.
     """
-    version = tuple(int(part) for part in probe.features.qemu_version.split("."))
+    version = parse_version(probe.features.qemu_version)
 
     def expect(deviations: Collection[Deviation]) -> Prediction:
         return predict(case, seen.satp, machine.rules(case, probe.features, PBMTE_IGNORED in deviations), deviations)
@@ -552,3 +563,48 @@ def iter_simpler(case: Case) -> Iterator[Case]:
         yield replace(case, mprv=True, routine_va=ROUTINES_PA)
     if case.menvcfg:
         yield replace(case, menvcfg=0)
+
+
+MACHINES_BEFORE_SVADU = (
+    Machine("plain", "rv64", svnapot=False, svpbmt=False, svade=False, svadu=False),
+    Machine("extended", "rv64,svnapot=on,svpbmt=on", svnapot=True, svpbmt=True, svade=False, svadu=False),
+)
+MACHINES = (
+    Machine("plain", "rv64,svade=off,svadu=off", svnapot=False, svpbmt=False, svade=False, svadu=False),
+    Machine("svade", "rv64,svade=on,svadu=off", svnapot=False, svpbmt=False, svade=True, svadu=False),
+    Machine("svadu", "rv64,svnapot=on,svpbmt=on,svade=on,svadu=on", svnapot=True, svpbmt=True, svade=True, svadu=True),
+    Machine("max", "max", svnapot=True, svpbmt=True, svade=True, svadu=True),
+)
+
+
+def machines_of(qemu: str) -> tuple[Machine, ...]:
+    """The CPU models that the oracle asks of a QEMU: every choice of extensions that it offers."""
+    return MACHINES_BEFORE_SVADU if parse_version(read_version(qemu)) < (8,) else MACHINES
+
+
+def run_shard(qemu: str, machine: Machine, seed: str, count: int) -> Report:
+    """One QEMU of its own, and its share of the cases."""
+    with Probe(qemu, machine.cpu) as probe:
+        return run_oracle(probe, machine, seed, count)
+
+
+def iter_reports(qemu: str, machine: Machine, seed: str, count: int, jobs: int | None = None) -> Iterator[Report]:
+    """The reports of `count` cases, in shards that run side by side; the shards depend on `seed` and `count` alone."""
+    build_guest()
+    counts = [min(SHARD, count - start) for start in range(0, count, SHARD)]
+    with ProcessPoolExecutor(jobs or len(os.sched_getaffinity(0))) as pool:
+        yield from pool.map(
+            run_shard,
+            repeat(qemu),
+            repeat(machine),
+            [f"{seed}/{machine.name}/{shard}" for shard in range(len(counts))],
+            counts,
+        )
+
+
+def ask_oracle(qemu: str, machine: Machine, seed: str, count: int, jobs: int | None = None) -> Report:
+    """The report of `count` cases."""
+    report = Report()
+    for part in iter_reports(qemu, machine, seed, count, jobs):
+        report.add(part)
+    return report
