@@ -53,8 +53,8 @@ def pack_elf(*segments: tuple[int, bytes], notes: bytes = b"", **header: int) ->
     """An ELF core with a PT_LOAD for each (pa, content), as other programs write them; `header` changes fields."""
     fields = {"ei_class": 2, "ei_data": 1, "e_type": 4, "e_machine": 243, "phnum": len(segments) + 1} | header
     offset = EHDR.size + PHDR.size * (len(segments) + 1)
-    headers = PHDR.pack(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 4)
-    body = notes
+    headers = bytearray(PHDR.pack(PT_NOTE, 0, offset, 0, 0, len(notes), 0, 4))
+    body = bytearray(notes)
     for pa, content in segments:
         headers += PHDR.pack(PT_LOAD, 7, offset + len(body), 0, pa, len(content), len(content), PAGE_SIZE)
         body += content
@@ -63,7 +63,7 @@ def pack_elf(*segments: tuple[int, bytes], notes: bytes = b"", **header: int) ->
         *(ident, fields["e_type"], fields["e_machine"], 1, 0, EHDR.size, 0, 0),
         *(EHDR.size, fields.get("phentsize", PHDR.size), fields["phnum"], 64, 0, 0),
     )
-    return ehdr + headers + body
+    return bytes(ehdr + headers + body)
 
 
 def patch(content: bytes, offset: int, layout: str, value: int) -> bytes:
