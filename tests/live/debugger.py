@@ -33,6 +33,7 @@ class Answer:
 
     def json(self) -> list[Any]:
         """Every line of the answer, decoded."""
+        assert all(line.startswith("{") for line in self.lines), f"{self.command} answers\n{self.text}"
         return [json.loads(line) for line in self.lines]
 
 
