@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gdbext.commands.declaration import Argument, Kind, Status, command
+from gdbext.commands.filters import FILTER_OPTIONS, Filter, select_filter
 from gdbext.commands.options import SPACE_OPTIONS, select_tables
-from gdbext.errors import BadInput
 from gdbext.riscv.paging import U64_MASK
-from gdbext.riscv.pte import U
-from gdbext.tables.maps import HOLE, Accept, Names, clip, iter_with_holes, parse_permissions
+from gdbext.tables.maps import HOLE, Names, clip, iter_with_holes
 from gdbext.tables.scan import UNREADABLE, Run, Scan, TableReader
 from gdbext.tables.space import AddressSpace
 from gdbext.target.base import Target
@@ -24,10 +23,8 @@ class MapsResult:
     space: AddressSpace
     scan: Scan
     names: Names
-    accepts: tuple[Accept, ...]
+    chosen: Filter
     with_holes: bool
-    start: int
-    end: int
     mapping_count: int = 0
     leaf_count: int = 0
     mapped_size: int = 0
@@ -38,16 +35,16 @@ class MapsResult:
 
     def iter_chunks(self) -> Iterator[list[Run]]:
         """The rows in order of va, some hundreds at a time; the attributes of a row may be HOLE or UNREADABLE."""
-        is_whole = (self.start, self.end) == (0, U64_MASK + 1)
+        start, end = self.chosen.start, self.chosen.end
         chunks = self.scan.iter_chunks()
-        if not is_whole:
-            chunks = (clip(chunk, self.start, self.end) for chunk in chunks)
+        if (start, end) != (0, U64_MASK + 1):
+            chunks = (clip(chunk, start, end) for chunk in chunks)
         if self.with_holes:
-            chunks = iter_with_holes(chunks, self.space.mode, self.start, self.end)
+            chunks = iter_with_holes(chunks, self.space.mode, start, end)
         accepted: dict[int, bool] = {HOLE: True, UNREADABLE: True}
         for chunk in chunks:
             for attributes in {run[3] for run in chunk} - accepted.keys():
-                accepted[attributes] = all(accept(attributes) for accept in self.accepts)
+                accepted[attributes] = self.chosen.is_accepted(attributes)
             rows = [run for run in chunk if accepted[run[3]]]
             mapped = [run for run in rows if run[3] > HOLE]
             self.mapping_count += len(mapped)
@@ -60,17 +57,7 @@ class MapsResult:
 @command(
     "maps",
     "List what is mapped, merged into as few ranges as say it all.",
-    Argument(
-        "-perm",
-        "Only mappings with all these flags of rwxugad set (wx: writable and executable), or, with a dash in it, of "
-        "just this pattern in the columns r w x u g a d (r--: read-only).",
-        Kind.TEXT,
-        metavar="FLAGS",
-    ),
-    Argument("-from", "Start at this virtual address.", metavar="VA"),
-    Argument("-to", "End before this virtual address.", metavar="VA"),
-    Argument("-user", "Only pages of user mode (U=1).", Kind.FLAG),
-    Argument("-super", "Only pages of supervisor mode (U=0).", Kind.FLAG),
+    *FILTER_OPTIONS,
     Argument("-holes", "Show the canonical ranges in which nothing is mapped, too.", Kind.FLAG),
     *SPACE_OPTIONS,
     description=(
@@ -82,19 +69,7 @@ class MapsResult:
 )
 def maps_command(target: Target, arguments: Namespace) -> MapsResult:
     space = select_tables(target, arguments)
-    accepts: list[Accept] = []
-    if arguments.perm is not None:
-        accepts.append(parse_permissions(arguments.perm.lower()))
-    if arguments.user and arguments.super:
-        raise BadInput("-user and -super exclude each other")
-    if arguments.user:
-        accepts.append(lambda attributes: bool(attributes & U))
-    if arguments.super:
-        accepts.append(lambda attributes: not attributes & U)
-    start = getattr(arguments, "from") or 0
-    end = U64_MASK + 1 if arguments.to is None else arguments.to
-    if start >= end:
-        raise BadInput(f"-from {start:#x} is not below -to {end:#x}")
+    chosen = select_filter(arguments)
     reader = TableReader(target, space.mode, target.translation_rules(space.hart))
-    scan = Scan(reader, space.root_pa, start=start, end=end)
-    return MapsResult(space, scan, Names(target), tuple(accepts), arguments.holes, start, end)
+    scan = Scan(reader, space.root_pa, start=chosen.start, end=chosen.end)
+    return MapsResult(space, scan, Names(target), chosen, arguments.holes)
