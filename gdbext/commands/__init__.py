@@ -11,5 +11,6 @@ MODULES = (
     "tables",
     "why",
     "pmp",
+    "trace",
     "core",
 )

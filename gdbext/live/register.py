@@ -13,7 +13,7 @@ from gdbext.commands.declaration import REGISTRY, Command, Kind, Status, split_l
 from gdbext.commands.options import NO_SPACE_OPTIONS, select_space
 from gdbext.errors import BadInput, Sv39Error
 from gdbext.frontend import load_commands, run_command
-from gdbext.live import expressions
+from gdbext.live import expressions, tracing
 from gdbext.live.style import present_style
 from gdbext.live.target import find_target, take_notes, watch_events
 from gdbext.tables.walk import Walk, walk
@@ -143,6 +143,7 @@ def register() -> None:
         "$sv39_mapped(VA): 1 if a walk of VA ends in a leaf PTE on the selected hart, else 0.",
         lambda walked: int(walked.outcome.is_translated),
     )
+    tracing.install()
     watch_events()
 
 

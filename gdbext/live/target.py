@@ -35,10 +35,14 @@ class LiveTarget(Target):
         self.forget()
         self.forget_threads()
 
+    def forget_memory(self) -> None:
+        """Drop memory alone, for a stop that GDB's events do not tell of: in the `stop` of a breakpoint."""
+        self._pages: dict[int, bytes] = {}
+
     def forget(self) -> None:
         """Drop all that may have changed while the target ran, or because the user wrote to it."""
         self._regions: tuple[MemoryRegion, ...] | None = None
-        self._pages: dict[int, bytes] = {}
+        self.forget_memory()
         self._rules: dict[int, TranslationRules] = {}
         if self.transport is not None:
             self.transport.forget()

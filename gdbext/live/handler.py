@@ -1,0 +1,146 @@
+"""Where the trap handlers of a machine begin, and where they return from."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import gdb
+
+from gdbext.commands.declaration import split_line
+from gdbext.errors import BadInput, UnreadableMemory
+from gdbext.live.expressions import evaluate
+from gdbext.live.target import LiveTarget
+from gdbext.riscv.csrs import Satp
+from gdbext.riscv.instruction import MRET, SRET
+from gdbext.riscv.paging import BARE, PAGE_SIZE
+from gdbext.riscv.traps import PAGE_FAULTS, Privilege
+from gdbext.tables.walk import walk
+
+VECTOR_MODE_BITS = 0b11
+# Code that no symbol file knows is searched this far around a handler, in bytes.
+NEIGHBOURHOOD = 1 << 16
+RETURNS = {Privilege.M: struct.pack("<I", MRET), Privilege.S: struct.pack("<I", SRET)}
+FILE_LINE = re.compile(r"(?:Exec|Object) file: `(.*)', file type")
+CODE_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x([0-9a-f]+): \S+ .*\bHAS_CONTENTS")
+
+
+class TrapHandler(gdb.Parameter):
+    """The trap handler is where sv39 trace expects page faults, besides mtvec and stvec.
+
+    Usage: set sv39 trap-handler EXPR...
+           set sv39 trap-handler auto
+
+    Each EXPR is the address of a handler's first instruction. With auto, the default, the trap vectors of the harts
+    tell.
+
+    Example:
+      set sv39 trap-handler uservec kernelvec"""
+
+    set_doc = "Set the addresses of trap handlers: EXPR..., or auto."
+    show_doc = "Show the addresses of trap handlers that were set."
+
+    def __init__(self) -> None:
+        super().__init__("sv39 trap-handler", gdb.COMMAND_DATA, gdb.PARAM_STRING)
+        self.value = self._accepted = "auto"
+        self.addresses: tuple[int, ...] = ()
+
+    def get_set_string(self) -> str:
+        words = split_line(gdb.string_to_argv(self.value or "auto"))
+        try:
+            self.addresses = () if words == ["auto"] else tuple(evaluate(word) for word in words)
+        except BadInput as error:
+            self.value = self._accepted
+            raise gdb.GdbError(str(error)) from error
+        self._accepted = self.value
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        if not self.addresses:
+            return "The trap handler is found from the trap vectors of the harts."
+        return f"Trap handlers are at {', '.join(map(hex, self.addresses))}, and where the harts' trap vectors point."
+
+
+trap_handler = TrapHandler()
+
+
+def find_entries(target: LiveTarget) -> dict[int, Privilege]:
+    """The addresses where a page fault enters its handler, and the privilege of each handler.
+
+    Page faults go to the base of mtvec in direct and in vectored mode, and to that of stvec where medeleg delegates
+    them. A base of 0 has not been set yet. What the user set comes on top.
+    """
+    entries: dict[int, Privilege] = {}
+    levels = set()
+    for hart in target.harts:
+        delegated = target.read_csr(hart, "medeleg") or 0
+        for level, name in ((Privilege.M, "mtvec"), (Privilege.S, "stvec")):
+            if any(bool(delegated >> cause & 1) == (level is Privilege.S) for cause in PAGE_FAULTS):
+                levels.add(level)
+                base = (target.read_csr(hart, name) or 0) & ~VECTOR_MODE_BITS
+                if base:
+                    entries[base] = level
+    for address in trap_handler.addresses:
+        entries.setdefault(address, Privilege.M if Privilege.M in levels else Privilege.S)
+    return entries
+
+
+def find_exits(target: LiveTarget, entries: Mapping[int, Privilege]) -> dict[int, Privilege]:
+    """The mret and sret of the symbol files, and those near handlers that lie elsewhere; before any handler is set,
+    the mret by which the machine will leave M-mode."""
+    wanted = set(entries.values()) or {Privilege.M}
+    exits: dict[int, Privilege] = {}
+    known = list(iter_code())
+    for start, code in known:
+        exits |= {pc: level for level in wanted for pc in iter_returns(start, code, level)}
+    for entry, level in entries.items():
+        if not any(start <= entry < start + len(code) for start, code in known):
+            start, code = read_around(target, entry, level)
+            exits |= dict.fromkeys(iter_returns(start, code, level), level)
+    return exits
+
+
+def iter_returns(start: int, code: bytes, level: Privilege) -> Iterator[int]:
+    """The addresses of mret (or sret) in `code`, which lies at `start`."""
+    found = code.find(RETURNS[level])
+    while found >= 0:
+        if found % 2 == 0:
+            yield start + found
+        found = code.find(RETURNS[level], found + 1)
+
+
+def iter_code() -> Iterator[tuple[int, bytes]]:
+    """The executable sections of the symbol files: where they lie, and what the file holds for them."""
+    path: Path | None = None
+    for line in gdb.execute("maintenance info sections -all-objects CODE", to_string=True).splitlines():
+        file = FILE_LINE.search(line)
+        if file:
+            path = Path(file[1])
+        section = CODE_LINE.search(line)
+        if section and path is not None and path.is_file():
+            start, end, offset = (int(number, 16) for number in section.groups())
+            with path.open("rb") as content:
+                content.seek(offset)
+                yield start, content.read(end - start)
+
+
+def read_around(target: LiveTarget, entry: int, level: Privilege) -> tuple[int, bytes]:
+    """The memory around a handler as it executes: an M-mode handler by pa, an S-mode one through the present tables."""
+    start = max(entry - NEIGHBOURHOOD, 0) & -PAGE_SIZE
+    vas = range(start, entry + NEIGHBOURHOOD, PAGE_SIZE)
+    with target.reading():
+        return start, b"".join(_read_code_page(target, va, level) for va in vas)
+
+
+def _read_code_page(target: LiveTarget, va: int, level: Privilege) -> bytes:
+    """A page of code; zeros, which hold no return, where there is none."""
+    pa: int | None = va
+    if level is Privilege.S:
+        satp = Satp(target.read_csr(target.current_hart, "satp") or 0)
+        pa = walk(target, satp.mode or BARE, satp.root_pa, va, target.translation_rules(target.current_hart)).pa
+    try:
+        return bytes(PAGE_SIZE) if pa is None else target.read_physical(pa, PAGE_SIZE)
+    except UnreadableMemory:
+        return bytes(PAGE_SIZE)

@@ -1,0 +1,137 @@
+"""The text and the JSON of `sv39 trace`. The JSON of a fault is the line that `save` writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gdbext.commands.trace import DoneResult, FaultResult, SummaryResult
+from gdbext.render.json import dumps
+from gdbext.render.style import Style, format_va, format_value
+from gdbext.render.walk import iter_ladder
+from gdbext.riscv.paging import describe_size
+from gdbext.riscv.pte import Pte
+from gdbext.riscv.traps import describe_cause, describe_privilege
+from gdbext.trace.record import AllocatedPage, CodePlace, FaultOutcome, FaultRecord, PteWrite, encode
+from gdbext.trace.summary import GOOD_OUTCOMES
+
+SUMMARY_SCHEMA = "sv39.trace-summary/1"
+DONE_SCHEMA = "sv39.trace-done/1"
+PLACES_SHOWN = 5
+
+
+def iter_text(result: FaultResult | SummaryResult | DoneResult, style: Style) -> Iterator[str]:
+    if isinstance(result, FaultResult):
+        yield from iter_fault(result.record, style)
+    elif isinstance(result, SummaryResult):
+        yield from iter_summary(result, style)
+    else:
+        yield result.text
+
+
+def iter_fault(record: FaultRecord, style: Style) -> Iterator[str]:
+    """A block of lines: what trapped, where, the walk, what the handler did, what became of it."""
+    where = {True: "in the page-table region", False: "outside the page-table region", None: ""}[record.in_region]
+    cause = f"{describe_cause(record.cause)} ({record.cause})"
+    va = style.address(format_va(record.va))
+    yield f"{style.title(f'fault {record.seq}')}  hart {record.hart}  {cause}  va {va}  {where}".rstrip()
+    instruction = f": {record.place.instruction}" if record.place.instruction else ""
+    yield f"  at {describe_place(record.place, style)}{instruction}, from {describe_privilege(record.privilege)}"
+    if len(record.backtrace) > 1:
+        yield f"  called by {' <- '.join(style.symbol(name) for name in record.backtrace[1:])}"
+    yield from iter_ladder(record.walk_before, style)
+    yield f"  faulted: {record.rule_before}"
+    left = f", left at {describe_place(record.handler_exit, style)}" if record.handler_exit else ""
+    yield f"  handler {describe_place(record.handler, style)}{left}"
+    yield from (f"  allocated {describe_page(page, style)}" for page in record.pages_allocated)
+    yield from (f"  wrote {describe_write(write, style)}" for write in record.pte_writes)
+    if record.handler_exit and not record.pte_writes:
+        yield "  wrote no PTE" + ("" if record.compared == "all table pages" else f" (compared: {record.compared})")
+    if record.rule_after:
+        yield f"  now: {record.rule_after}"
+    for notice in record.notices:
+        yield f"  {style.bad(notice.kind)}: {notice.text}"
+    chain = f" (chain of fault {record.chain})" if record.chain != record.seq else ""
+    yield f"  {describe_outcome(record.outcome, style)}: {record.why}{chain}"
+
+
+def describe_place(place: CodePlace, style: Style) -> str:
+    """`0x80001234 <name+12> file.c:34`."""
+    words = [style.address(f"{place.pc:#x}")]
+    if place.symbol:
+        words.append(f"<{style.symbol(place.symbol)}>")
+    if place.source:
+        words.append(place.source)
+    return " ".join(words)
+
+
+def describe_page(page: AllocatedPage, style: Style) -> str:
+    """What a page that came into use is used for."""
+    use = "a page of the region, in no table yet" if page.level is None else f"a level-{page.level} table"
+    if page.is_zeroed is None:
+        zeroed = "not known if zeroed"
+    else:
+        zeroed = "zeroed" if page.is_zeroed else f"not zeroed ({page.rubbish} old PTEs)"
+    mapped = "not mapped: touching it will fault" if page.mapped_at is None else f"mapped at {page.mapped_at:#x}"
+    return f"{style.address(f'{page.pa:#x}')}: {use}, {zeroed}, {mapped}"
+
+
+def describe_write(write: PteWrite, style: Style) -> str:
+    """A PTE before and after."""
+    old, new = (f"{format_value(value)} {Pte(value).flags}" for value in (write.old, write.new))
+    place = f"L{write.level} pte @{style.address(f'{write.pte_pa:#x}')}"
+    return f"{place}  {old} -> {new}  for {write.va:#x} {describe_size(write.size)}"
+
+
+def describe_outcome(outcome: FaultOutcome, style: Style) -> str:
+    return style.good(outcome.value) if outcome in GOOD_OUTCOMES else style.bad(outcome.value)
+
+
+def iter_summary(result: SummaryResult, style: Style) -> Iterator[str]:
+    summary = result.summary
+    if result.ending:
+        yield result.ending
+    yield style.title(
+        f"{summary.faults} page faults: {summary.region_faults} in the page-table region, {summary.outside} outside; "
+        f"{summary.pages_allocated} pages allocated, {summary.pte_writes} PTEs written"
+    )
+    if summary.outcomes:
+        counted = summary.outcomes.items()
+        outcomes = (f"{count} {describe_outcome(FaultOutcome(name), style)}" for name, count in counted)
+        chained = f"; {summary.chains} went on with the next table of a chain" if summary.chains else ""
+        yield f"  outcome: {', '.join(outcomes)}{chained}"
+        causes = (f"{count} {describe_cause(cause)}" for cause, count in sorted(summary.causes.items()))
+        yield f"  cause: {', '.join(causes)}"
+    if len(summary.harts) > 1:
+        yield f"  hart: {', '.join(f'{count} on hart {hart}' for hart, count in sorted(summary.harts.items()))}"
+    for place, count in summary.places.most_common(PLACES_SHOWN):
+        yield f"  {count:6} at {style.symbol(place)}"
+    for kind, count in sorted(summary.notices.items()):
+        yield f"  {count:6} {style.bad(kind)}"
+    yield from (f"  {remark}" for remark in result.remarks)
+
+
+def iter_json(result: FaultResult | SummaryResult | DoneResult) -> Iterator[str]:
+    if isinstance(result, FaultResult):
+        yield encode(result.record)
+        return
+    if isinstance(result, DoneResult):
+        yield dumps({"schema": DONE_SCHEMA, "text": result.text})
+        return
+    summary = result.summary
+    yield dumps(
+        {
+            "schema": SUMMARY_SCHEMA,
+            "ending": result.ending,
+            "faults": summary.faults,
+            "region_faults": summary.region_faults,
+            "outside": summary.outside,
+            "pages_allocated": summary.pages_allocated,
+            "pte_writes": summary.pte_writes,
+            "outcomes": dict(summary.outcomes),
+            "causes": {str(cause): count for cause, count in sorted(summary.causes.items())},
+            "harts": {str(hart): count for hart, count in sorted(summary.harts.items())},
+            "places": dict(summary.places.most_common()),
+            "notices": dict(sorted(summary.notices.items())),
+            "remarks": list(result.remarks),
+        }
+    )
