@@ -50,9 +50,9 @@ void run_attempt(struct attempt *attempt);
 int menvcfg_exists(void);
 extern const u64 access_routines[], access_routines_end[];
 
-_Static_assert(RESULTS_PA - CASES_PA >= 16384 * sizeof(struct probe_case), "cases overlap results");
-_Static_assert(ROUTINES_PA - RESULTS_PA >= 16384 * sizeof(struct probe_result), "results overlap the arena");
-#define CAPACITY 16384
+#define CAPACITY           16384
+_Static_assert(RESULTS_PA - CASES_PA >= CAPACITY * sizeof(struct probe_case), "cases overlap results");
+_Static_assert(ROUTINES_PA - RESULTS_PA >= CAPACITY * sizeof(struct probe_result), "results overlap the arena");
 
 static volatile struct mailbox *const mailbox = (volatile struct mailbox *)MAILBOX_PA;
 static const struct probe_case *const cases = (const struct probe_case *)CASES_PA;
@@ -117,6 +117,7 @@ static void write_pmpcfg(const u64 pmpcfg[PMP_ENTRIES / 8])
     write_csr(pmpcfg2, pmpcfg[1]);
 }
 
+/* No entry matches anything: M-mode may touch all memory. */
 static void switch_pmp_off(void)
 {
     for (int i = 0; i < PMP_ENTRIES / 8; i++)

@@ -9,8 +9,7 @@
 #define PROBE_MAGIC   0x65626f72502d554dUL
 #define PROBE_VERSION 1
 
-/* The probe's own memory: code, mailbox, cases and results. The host's first PMP entry bars S and U from all of it. */
-#define PROBE_BASE      0x80000000
+/* Below ROUTINES_PA lies the probe itself: code from 0x80000000, mailbox, cases, results. The host bars S and U from it. */
 #define MAILBOX_PA      0x80100000
 #define CASES_PA        0x80200000
 #define RESULTS_PA      0x80a00000
@@ -21,7 +20,6 @@
 #define RAM_END_PA      0x82000000
 
 #define ROUTINE_SIZE    16
-#define ROUTINE_COUNT   6
 
 #define PMP_ENTRIES     16
 #define POKES           12
