@@ -11,6 +11,7 @@ MODULES = (
     "tables",
     "why",
     "pmp",
+    "lint",
     "trace",
     "core",
 )

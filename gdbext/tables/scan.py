@@ -95,11 +95,13 @@ class TableReader:
             self.fetch((table_pa,))
         return self._pages[table_pa]
 
-    def read_pte(self, table_pa: int, index: int) -> int:
-        """The raw value of a PTE of a table that can be read."""
-        page = self.read(table_pa)
-        assert isinstance(page, bytes)
-        return int(_unpack_pte(page, index * PTE_SIZE)[0])
+    def read_pte(self, pte_pa: int) -> int:
+        """The raw value of the PTE at `pte_pa`, as `Target.read_pte` gives it, from the table page."""
+        offset = pte_pa % PAGE_SIZE
+        page = self.read(pte_pa - offset)
+        if isinstance(page, UnreadableMemory):
+            raise page
+        return int(_unpack_pte(page, offset)[0])
 
     def decode_whole(self, table_pa: int, level: int, va: int) -> DecodedTable:
         """All PTEs of a table that can be read and that serves the addresses from `va` on.
@@ -168,13 +170,13 @@ class TableReader:
                     start = index
                     expected = compared + step
                 else:
-                    _append(runs, (base + (index << shift), pa, page_size, attributes, 1))
+                    append_run(runs, (base + (index << shift), pa, page_size, attributes, 1))
             elif kind == _POINTER:
                 table_pa_below = (value & PPN_MASK) << PPN_TO_PA
                 pointers.append(Pointer(table_pa + index * PTE_SIZE, base + (index << shift), table_pa_below))
             elif kind == _NAPOT and (ppn := (value & PPN_MASK) >> PPN_SHIFT) & NAPOT_PPN_BITS == NAPOT_64K_PATTERN:
                 pa = (ppn & ~NAPOT_PPN_BITS | index % NAPOT_PAGES) << PAGE_SHIFT
-                _append(runs, (base + (index << shift), pa, page_size, attributes, 1))
+                append_run(runs, (base + (index << shift), pa, page_size, attributes, 1))
             else:
                 invalid.append(index)
         if expected:
@@ -312,7 +314,7 @@ class Scan:
             self._barren[key] = self.invalid_count - invalid_before
 
 
-def _append(runs: list[Run], run: Run) -> None:
+def append_run(runs: list[Run], run: Run) -> None:
     """Append `run`, joined to the last one where they are one mapping."""
     if runs and _is_joined(runs[-1], run):
         va, pa, size, attributes, leaves = runs[-1]

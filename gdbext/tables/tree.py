@@ -81,16 +81,16 @@ def decode_rows(reader: TableReader, table_pa: int, level: int, table_va: int) -
     decoded = reader.decode_whole(table_pa, level, table_va)
 
     def make_row(kind: RowKind, index: int, count: int, pa: int | None = None, note: str = "") -> Row:
-        pte = Pte(reader.read_pte(table_pa, index))
-        va = mode.sign_extend(table_va + index * mode.page_size(level))
         pte_pa = table_pa + index * PTE_SIZE
+        pte = Pte(reader.read_pte(pte_pa))
+        va = mode.sign_extend(table_va + index * mode.page_size(level))
         size = count * mode.page_size(level)
         return Row(kind, level, index, count, pte_pa, pte.value, va, size, pte.pa if pa is None else pa, note)
 
     rows = [make_row(RowKind.PAGES, mode.vpn(va, level), count, pa) for va, pa, _, _, count in decoded.runs]
     rows += [make_row(RowKind.TABLE, mode.vpn(pointer.va, level), 1) for pointer in decoded.pointers]
     notes = [
-        (index, describe_invalid(Pte(reader.read_pte(table_pa, index)), level, reader.rules))
+        (index, describe_invalid(Pte(reader.read_pte(table_pa + index * PTE_SIZE)), level, reader.rules))
         for index in decoded.invalid
     ]
     # Consecutive indexes keep the same distance from their position in the list.
