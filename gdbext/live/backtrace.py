@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import gdb
 import gdb.unwinder
 
+from gdbext.riscv.paging import U64_MASK
 from gdbext.riscv.registers import INTEGER_NAMES
 from gdbext.trace.record import Frame
 
@@ -37,7 +38,8 @@ class TrapUnwinder(gdb.unwinder.Unwinder):
         info = pending_frame.create_unwind_info(FrameId(pending_frame.read_register("sp"), pc))
         for name in INTEGER_NAMES:
             info.add_saved_register(name, pending_frame.read_register(name))
-        info.add_saved_register("pc", gdb.Value(self.trapped_pc).cast(pc.type))
+        # GDB takes the pc of an outer frame for a return address, and looks one byte before it.
+        info.add_saved_register("pc", gdb.Value(self.trapped_pc + 1).cast(pc.type))
         return info
 
 
@@ -60,36 +62,35 @@ def read_backtrace(trapped_pc: int, limit: int) -> list[Frame]:
 def _iter_frames(limit: int) -> Iterator[Frame]:
     try:
         frame = gdb.newest_frame().older()
-        while frame is not None and limit > 0:
-            yield Frame(_describe_frame(frame), _describe_arguments(frame))
-            frame, limit = frame.older(), limit - 1
+        past = 1
+        while frame is not None and frame.pc() and limit > 0:
+            yield Frame(_describe_frame(frame, frame.pc() - past), _read_arguments(frame))
+            frame, limit, past = frame.older(), limit - 1, 0
     except gdb.error:
         return  # Stack memory that GDB cannot read ends a backtrace like its beginning does.
 
 
-def _describe_frame(frame: gdb.Frame) -> str:
+def _describe_frame(frame: gdb.Frame, pc: int) -> str:
     function = frame.function()
-    pc = frame.pc()
     if function is None:
         return frame.name() or hex(pc)
     offset = pc - int(function.value().address)
     return f"{function.name}+{offset}" if offset else str(function.name)
 
 
-def _describe_arguments(frame: gdb.Frame) -> str:
-    """`va=0x1000, level=1`: the arguments that GDB can still tell."""
+def _read_arguments(frame: gdb.Frame) -> dict[str, int]:
+    """The integers and pointers among the arguments, as far as GDB can still tell them."""
     try:
         block = frame.block()
         while block is not None and block.function is None:
             block = block.superblock
     except RuntimeError:
-        return ""
-    parts = []
+        return {}
+    arguments = {}
     for symbol in block or ():
         if symbol.is_argument:
             try:
-                value = frame.read_var(symbol)
-                parts.append(f"{symbol.name}={value.format_string(format='x', max_elements=0)}")
+                arguments[symbol.name] = int(frame.read_var(symbol)) & U64_MASK
             except (gdb.error, ValueError):
-                continue
-    return ", ".join(part for part in parts if "optimized out" not in part)
+                continue  # Optimized out, or a structure.
+    return arguments

@@ -12,47 +12,36 @@ from gdbext.trace.record import FaultRecord, Frame, Notice, PteWrite
 from gdbext.trace.shadow import TABLE, Shadow
 
 MIN_ROUNDS = 3
+ROUNDS_SHOWN = 4
 
 
-def diagnose(record: FaultRecord, works_after: bool) -> Notice:
-    """Why the retry of a fault faults again, from what its handler did."""
+def diagnose(rounds: Sequence[FaultRecord], works_after: bool) -> Notice:
+    """Why the retry of a fault faults again, from what its handler did in all `rounds` of it."""
+    record = rounds[-1]
     after = record.walk_after
     assert after is not None
+    writes = [write for one in rounds for write in one.pte_writes]
+    pages = {page.pa for one in rounds for page in one.pages_allocated if page.rubbish}
+    last = after.steps[-1] if after.steps else None
     if works_after:
         return Notice(
             "no-fence",
             "the tables allow the access now, so the hart uses an older translation: an sfence.vma is missing",
         )
+    if last and last.pte_pa & -PAGE_SIZE in pages and all(write.pte_pa != last.pte_pa for write in writes):
+        text = f"the table page {last.pte_pa & -PAGE_SIZE:#x} came back with rubbish in it: {record.rule_after}"
+        return Notice("rubbish", text)
+    if after.outcome is Outcome.LEAF:
+        return Notice("permission", f"the PTE is valid now, but a permission is missing: {record.rule_after}")
     path = {step.pte_pa for step in after.steps}
-    off_path = [write for write in record.pte_writes if write.pte_pa not in path]
-    if len(off_path) < len(record.pte_writes) or after.outcome is Outcome.LEAF:
-        rubbish = _find_rubbish(record)
-        if rubbish is not None:
-            return rubbish
-        if after.outcome is Outcome.LEAF:
-            return Notice("permission", f"the PTE is valid now, but does not allow it: {record.rule_after}")
-        return Notice("incomplete", f"PTEs on the path were written, but it ends in no leaf: {record.rule_after}")
-    rubbish = _find_rubbish(record)
-    if rubbish is not None:
-        return rubbish
+    off_path = [write for write in writes if write.pte_pa not in path and Pte(write.new).is_leaf]
     if off_path:
         served = "; ".join(describe_service(write) for write in off_path)
-        return Notice("wrong-va", f"no PTE on the path of {record.va:#x} was written: {served}")
-    if record.pages_allocated:
-        return Notice("not-mapped", f"a page was allocated, but no PTE was written: {record.rule_after}")
+        return Notice("wrong-va", f"no leaf on the path of {record.va:#x} was written: {served}")
+    if writes:
+        served = "; ".join(describe_service(write) for write in writes)
+        return Notice("wrong-level", f"the path of {record.va:#x} ends in no page: {served}; {record.rule_after}")
     return Notice("nothing-written", f"the handler wrote no PTE: {record.rule_after}")
-
-
-def _find_rubbish(record: FaultRecord) -> Notice | None:
-    """A table on the path that came with old PTEs in it, where the walk ends on one of them."""
-    after = record.walk_after
-    assert after is not None
-    if after.outcome in (Outcome.LEAF, Outcome.NOT_VALID) or not after.steps:
-        return None
-    last = after.steps[-1]
-    if any(write.pte_pa == last.pte_pa for write in record.pte_writes):
-        return None
-    return Notice("rubbish", f"the PTE @{last.pte_pa:#x} on which the walk ends was not written: {record.rule_after}")
 
 
 def describe_service(write: PteWrite) -> str:
@@ -163,15 +152,30 @@ def find_cycle(names: Sequence[str]) -> tuple[int, int, int] | None:
 
 
 def describe_recursion(frames: Sequence[Frame]) -> Notice | None:
-    """The cycle in a backtrace, by name and depth, and what each of the first rounds was called with."""
+    """The cycle in a backtrace, by name and depth, and which page each round wanted."""
     names = [frame.function for frame in frames]
     cycle = find_cycle(names)
     if cycle is None:
         return None
     start, length, rounds = cycle
     path = " <- ".join(names[start : start + length])
-    text = f"recursion: {path} comes {rounds} times in a backtrace of {len(frames)} frames"
-    wanted = [frame.arguments for frame in frames[start : start + rounds * length] if frame.arguments]
-    if wanted:
-        text += f"; from the innermost on: {'; '.join(wanted)}"
+    text = f"{path} comes {rounds} times in a backtrace of {len(frames)} frames"
+    wanted = find_wanted(frames[start : start + rounds * length], length)
+    if wanted is not None:
+        name, pages = wanted
+        shown = [f"{pa:#x}" for pa in pages[:ROUNDS_SHOWN]]
+        more = f" and so on to {pages[-1]:#x}" if len(pages) > ROUNDS_SHOWN else ""
+        text += f"; each round wants one more page ({name}), from the innermost on: {', '.join(shown)}{more}"
     return Notice("recursion", text)
+
+
+def find_wanted(frames: Sequence[Frame], length: int) -> tuple[str, list[int]] | None:
+    """The argument that names another page in every round, if there is one, and its values; a round has `length`
+    frames."""
+    for position in range(length):
+        column = frames[position::length]
+        for name in column[0].arguments:
+            values = [frame.arguments.get(name, 0) for frame in column]
+            if len(set(values)) == len(values) and all(value and value % PAGE_SIZE == 0 for value in values):
+                return f"{column[0].function}'s {name}", values
+    return None

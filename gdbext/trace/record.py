@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -38,10 +39,10 @@ class CodePlace:
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame of a backtrace: `symbol` is `name+offset`, `arguments` is `name=value, ...` as far as they are known."""
+    """A frame of a backtrace: `symbol` is `name+offset`, `arguments` are the integer ones as far as they are known."""
 
     symbol: str
-    arguments: str = ""
+    arguments: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def function(self) -> str:

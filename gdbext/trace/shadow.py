@@ -27,6 +27,10 @@ class Change(NamedTuple):
     new: int
 
     @property
+    def table_pa(self) -> int:
+        return self.pte_pa & -PAGE_SIZE
+
+    @property
     def is_hardware_update(self) -> bool:
         """Whether a valid PTE got A or D and nothing else, which the hardware does by itself."""
         return bool(self.old & V) and not (self.old ^ self.new) & ~(A | D) and not self.old & ~self.new
@@ -135,7 +139,7 @@ class Shadow:
         for pa, page in zip(pas, self.target.read_pages(pas), strict=True):
             if isinstance(page, bytes) and page != self.tables[pa].page:
                 difference.changes += self._replace(pa, page)
-        came: dict[int, None] = {}
+        came = self._find_taken_again(difference)
         for change in list(difference.changes):
             self._drop(change)
         pending = list(difference.changes)
@@ -146,6 +150,20 @@ class Shadow:
         difference.changes.sort(key=lambda change: (-change.level, change.va, change.pte_pa))
         difference.new_pages += (self._describe_new(pa) for pa in came)
         return difference
+
+    def _find_taken_again(self, difference: Difference) -> dict[int, None]:
+        """The tables that were emptied and, in the same go, mapped: pages in use that were allocated once more.
+
+        What was cleared in them was cleared with the page, and counts as no PTE that was written.
+        """
+        links = (self._link(change.new, change.level) for change in difference.changes)
+        mapped = {link.pa for link in links if link is not None and not link.is_table}
+        emptied = {c.table_pa for c in difference.changes if self.tables[c.table_pa].page == ZERO_PAGE}
+        taken = dict.fromkeys(sorted((mapped & emptied) - self.mapped.keys()))
+        for pa in taken:
+            difference.reused[pa] = f"it already is the level-{self.tables[pa].level} table for {self.tables[pa].va:#x}"
+        difference.changes = [change for change in difference.changes if change.table_pa not in taken]
+        return taken
 
     def _replace(self, table_pa: int, page: bytes) -> list[Change]:
         table = self.tables[table_pa]
@@ -168,7 +186,10 @@ class Shadow:
         pa = (pte & PPN_MASK) >> PPN_SHIFT << PAGE_SHIFT
         if not pte & PERMISSIONS:
             return Link(pa, True) if level else None
-        return Link(pa, False) if not level and self.region is not None and pa in self.region else None
+        if self.region is None or pa not in self.region:
+            return None
+        # A misaligned superpage translates nothing: whoever wrote it meant the page that it names.
+        return Link(pa, False) if not level or pa % self.mode.page_size(level) else None
 
     def _drop(self, change: Change) -> None:
         """Forget what a PTE led to before."""

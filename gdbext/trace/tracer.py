@@ -19,7 +19,7 @@ from gdbext.riscv.pte import PPN_MASK, PPN_SHIFT
 from gdbext.riscv.rules import AdUpdate, TranslationRules
 from gdbext.riscv.traps import INTERRUPT, PAGE_FAULTS, Access, Privilege, describe_cause
 from gdbext.tables.verdict import Verdict, judge
-from gdbext.tables.walk import Walk, walk
+from gdbext.tables.walk import Outcome, Walk, walk
 from gdbext.target.base import PageTableRegion, Target
 from gdbext.trace.diagnosis import (
     describe_exhaustion,
@@ -38,6 +38,7 @@ OUTSIDE_EXPLAINED = 16
 BACKTRACE_KEPT = 12
 BACKTRACE_DEPTH = 1024
 SHADOWS_KEPT = 8
+ROUNDS_KEPT = 8
 PLACES_KEPT = 4096
 
 ReadRegister = Callable[[str], int]
@@ -101,12 +102,15 @@ class PageFault(Trap):
 
 @dataclass
 class OpenFault:
-    """A page fault whose handler has not returned, or whose retry has not been seen."""
+    """A page fault whose handler has not returned, or whose retry has not been seen.
+
+    `rounds` are the records of the same fault in a row, of which this one is the last.
+    """
 
     trap: PageFault
     record: FaultRecord
     shadow: Shadow
-    occurrence: int
+    rounds: list[FaultRecord]
     changes: dict[int, Change] = field(default_factory=dict)
     pages: dict[int, NewPage] = field(default_factory=dict)
     reused: dict[int, str] = field(default_factory=dict)
@@ -118,7 +122,7 @@ class OpenFault:
         if change.va <= self.record.va < change.va + size:
             return True
         pointed = (change.new & PPN_MASK) >> PPN_SHIFT << PAGE_SHIFT
-        return pointed in self.pages or change.pte_pa - change.pte_pa % PAGE_SIZE in self.pages
+        return pointed in self.pages or change.table_pa in self.pages
 
 
 @dataclass
@@ -312,7 +316,7 @@ class Tracer:
             chain=self.counts.faults,
             backtrace=tuple(frame.symbol for frame in frames[:BACKTRACE_KEPT]),
         )
-        occurrence = self._meet_pending(state, record)
+        rounds = self._meet_pending(state, record)
         if verdict.works:
             text = "the tables allow this access: the hart has an older translation, or they changed since"
             record.notices.append(Notice("stale", text))
@@ -321,31 +325,31 @@ class Tracer:
             recursion = describe_recursion(frames)
             if recursion is not None:
                 record.notices.append(recursion)
-        return OpenFault(trap, record, shadow, occurrence)
+        return OpenFault(trap, record, shadow, [*rounds, record])
 
-    def _meet_pending(self, state: HartState, record: FaultRecord) -> int:
-        """Settle the fault before by this one; the result is how often the same fault has come in a row."""
+    def _meet_pending(self, state: HartState, record: FaultRecord) -> list[FaultRecord]:
+        """Settle the fault before by this one; the result are the rounds in a row of which this is one more."""
         before = state.pending
-        if before is None:
+        if before is None or (before.record.pc, before.record.va) != (record.pc, record.va):
+            if before is not None:
+                self._resolve(state)
             self._chain_to_empty_table(record)
-            return 1
-        same = before.record.pc == record.pc and before.record.va == record.va
-        if not same:
-            self._resolve(state)
-            self._chain_to_empty_table(record)
-            return 1
-        record.chain = before.record.chain
-        further = len(record.walk_before.steps) > len(before.record.walk_before.steps)
-        if further:
+            return []
+        came_further = (
+            len(record.walk_before.steps) > len(before.record.walk_before.steps)
+            and record.walk_before.outcome is Outcome.NOT_VALID
+        )
+        if came_further:
+            record.chain = before.record.chain
             before.record.outcome = FaultOutcome.NEXT_TABLE
             before.record.why = f"the retry came a level further, and faulted there (fault {record.seq})"
         else:
             before.record.outcome = FaultOutcome.REFAULTED
-            found = diagnose(before.record, before.works_after)
+            found = diagnose(before.rounds, before.works_after)
             before.record.why = f"the retry faulted again at the same place (fault {record.seq}): {found.text}"
         self.tell(before.record)
         state.pending = None
-        return 1 if further else before.occurrence + 1
+        return [] if came_further else before.rounds[-ROUNDS_KEPT:]
 
     def _chain_to_empty_table(self, record: FaultRecord) -> None:
         """A page that the fault before brought has become a table above level 0 and is empty: this fault is the
@@ -368,8 +372,9 @@ class Tracer:
         record.handler_exit = self._describe_code(pc)
         record.walk_after, verdict = self._judge(fault.trap, fault.shadow)
         record.rule_after, fault.works_after = verdict.rule, verdict.works
-        for change in self._changes_on_path(record.walk_before, record.walk_after):
-            fault.changes.setdefault(change.pte_pa, change)
+        for change in iter_path_changes(record.walk_before, record.walk_after):
+            if change.table_pa not in fault.shadow.tables:
+                fault.changes[change.pte_pa] = change
         record.pte_writes = [
             PteWrite(c.pte_pa, c.level, c.va, fault.shadow.mode.page_size(c.level), c.old, c.new)
             for c in fault.changes.values()
@@ -390,11 +395,11 @@ class Tracer:
         record.why = "the handler returned to the same instruction; its retry was not seen"
         state.pending = fault
         same_path = record.walk_after.steps == record.walk_before.steps
-        if fault.occurrence >= self.patience and same_path:
-            diagnosis = diagnose(record, fault.works_after)
+        if len(fault.rounds) >= self.patience and same_path:
+            diagnosis = diagnose(fault.rounds, fault.works_after)
             record.notices.append(diagnosis)
             self.halt_reason = (
-                f"no progress: hart {record.hart} faulted {fault.occurrence} times at pc {record.pc:#x} for va "
+                f"no progress: hart {record.hart} faulted {len(fault.rounds)} times at pc {record.pc:#x} for va "
                 f"{record.va:#x}: {diagnosis.text}"
             )
 
@@ -409,16 +414,6 @@ class Tracer:
         if page.level is None:
             self._awaiting_level[page.pa] = allocated
         return allocated
-
-    @staticmethod
-    def _changes_on_path(before: Walk, after: Walk) -> Iterator[Change]:
-        """What the walk itself shows to have changed, for tables that the shadow leaves out."""
-        old = {step.pte_pa: step.pte.value for step in before.steps if step.pte}
-        for step in after.steps:
-            was = old.get(step.pte_pa, 0)
-            if step.pte is not None and step.pte.value != was:
-                start = after.va & -after.mode.page_size(step.level) & U64_MASK
-                yield Change(step.pte_pa, step.level, start, was, step.pte.value)
 
     def _resolve(self, state: HartState) -> None:
         """The retry of the awaited fault went through."""
@@ -514,6 +509,16 @@ class Tracer:
         privilege = Privilege.U if trap.origin == Privilege.U else Privilege.S
         sum_bit, mxr = trap.status.sum, trap.status.mxr
         return walked, judge(self.target, walked, trap.access, privilege, rules, sum_bit=sum_bit, mxr=mxr)
+
+
+def iter_path_changes(before: Walk, after: Walk) -> Iterator[Change]:
+    """What the two walks of a va show to have changed; a PTE that the first did not come to counts as having been 0."""
+    old = {step.pte_pa: step.pte.value for step in before.steps if step.pte}
+    for step in after.steps:
+        was = old.get(step.pte_pa, 0)
+        if step.pte is not None and step.pte.value != was:
+            start = after.va & -after.mode.page_size(step.level) & U64_MASK
+            yield Change(step.pte_pa, step.level, start, was, step.pte.value)
 
 
 def describe_compared(shadow: Shadow) -> str:
