@@ -12,6 +12,9 @@ MODULES = (
     "why",
     "pmp",
     "lint",
-    "trace",
+    "read",
+    "x",
+    "find",
     "core",
+    "trace",
 )
