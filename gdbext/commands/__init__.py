@@ -12,6 +12,8 @@ MODULES = (
     "why",
     "pmp",
     "lint",
+    "rmap",
+    "roots",
     "read",
     "x",
     "find",
