@@ -43,10 +43,11 @@ class MapsResult:
             chunks = iter_with_holes(chunks, self.space.mode, start, end)
         accepted: dict[int, bool] = {HOLE: True, UNREADABLE: True}
         for chunk in chunks:
-            for attributes in {run[3] for run in chunk} - accepted.keys():
+            kinds = {run[3] for run in chunk}
+            for attributes in kinds - accepted.keys():
                 accepted[attributes] = self.chosen.is_accepted(attributes)
-            rows = [run for run in chunk if accepted[run[3]]]
-            mapped = [run for run in rows if run[3] > HOLE]
+            rows = chunk if all(accepted[kind] for kind in kinds) else [run for run in chunk if accepted[run[3]]]
+            mapped = rows if min(kinds) > HOLE else [run for run in rows if run[3] > HOLE]
             self.mapping_count += len(mapped)
             self.leaf_count += sum([run[4] for run in mapped])
             self.mapped_size += sum([run[2] for run in mapped])

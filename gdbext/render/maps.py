@@ -11,7 +11,7 @@ from gdbext.render.style import PA_DIGITS, VA_DIGITS, Style
 from gdbext.riscv.paging import describe_size
 from gdbext.riscv.pte import PBMT_NAMES, Pte, describe_map_flags
 from gdbext.tables.maps import HOLE
-from gdbext.tables.scan import UNREADABLE
+from gdbext.tables.scan import UNREADABLE, Run
 
 SCHEMA = "sv39.maps/1"
 SIZE_WIDTH = 8
@@ -19,30 +19,22 @@ HEADING = (
     f"{'start':{VA_DIGITS + 2}} {'end':{VA_DIGITS + 2}}  {'pa':{PA_DIGITS + 2}}  {'size':>{SIZE_WIDTH}}  "
     "rwxugad  pbmt  napot  what"
 )
+TAIL_WIDTH = SIZE_WIDTH + len("  rwxugad  pbmt  napot")
 
 
 def iter_text(result: MapsResult, style: Style) -> Iterator[str]:
     yield result.space.describe()
     yield style.title(HEADING)
-    sizes: dict[int, str] = {}
-    columns = {
-        HOLE: style.dim("-"),
-        UNREADABLE: style.bad("unreadable: the table here could not be read"),
-    }
-    find_name = result.names.find
+    tails = _Tails()
     for chunk in result.iter_chunks():
-        lines = []
-        for run in chunk:
-            va, pa, size, attributes, _ = run
-            size_text = sizes.get(size) or sizes.setdefault(size, f"{describe_size(size):>{SIZE_WIDTH}}")
-            flags = columns.get(attributes) or columns.setdefault(attributes, describe_attributes(attributes))
-            if attributes > HOLE:
-                what = find_name(run)
-                tail = f"{flags}  {what}" if what else flags.rstrip()
-                lines.append(f"0x{va:016x}-0x{va + size:016x}  0x{pa:014x}  {size_text}  {tail}")
-            else:
-                pa_text = f"0x{pa:014x}" if attributes == UNREADABLE else f"{'hole':16}"
-                lines.append(f"0x{va:016x}-0x{va + size:016x}  {pa_text}  {size_text}  {flags}")
+        if result.names.is_nameless(chunk):
+            # Where there are hundreds of thousands of rows, nearly all of them are made here; % is the fastest way.
+            lines = [
+                "0x%016x-0x%016x  0x%014x  %s" % (va, va + size, pa, tails[size, attributes])  # noqa: UP031
+                for va, pa, size, attributes, _ in chunk
+            ]
+        else:
+            lines = [_describe_row(run, tails, result.names.find(run), style) for run in chunk]
         yield "\n".join(lines)
     yield from iter_unreadable(result.scan.unreadable, style)
     if result.scan.invalid_count:
@@ -53,12 +45,33 @@ def iter_text(result: MapsResult, style: Style) -> Iterator[str]:
     )
 
 
+class _Tails(dict[tuple[int, int], str]):
+    """The columns from the size on, which repeat from row to row, by size and attributes."""
+
+    def __missing__(self, key: tuple[int, int]) -> str:
+        size, attributes = key
+        self[key] = f"{describe_size(size):>{SIZE_WIDTH}}  {describe_attributes(attributes)}"
+        return self[key]
+
+
+def _describe_row(run: Run, tails: _Tails, what: str, style: Style) -> str:
+    va, pa, size, attributes, _ = run
+    start = f"0x{va:016x}-0x{va + size:016x}"
+    if attributes == HOLE:
+        return style.dim(f"{start}  {'hole':{PA_DIGITS + 2}}  {describe_size(size):>{SIZE_WIDTH}}")
+    if attributes == UNREADABLE:
+        reason = style.bad("unreadable: the table here could not be read")
+        return f"{start}  0x{pa:014x}  {describe_size(size):>{SIZE_WIDTH}}  {reason}"
+    tail = tails[size, attributes]
+    return f"{start}  0x{pa:014x}  {tail:{TAIL_WIDTH}}  {what}" if what else f"{start}  0x{pa:014x}  {tail}"
+
+
 def describe_attributes(attributes: int) -> str:
     """The columns rwxugad, pbmt and napot of a mapping."""
     pte = Pte(attributes)
     return (
         f"{describe_map_flags(attributes)}  {PBMT_NAMES[pte.pbmt] if pte.pbmt else '-':4}  "
-        f"{'64K' if pte.is_napot else '-':5}"
+        f"{'64K' if pte.is_napot else '-'}"
     )
 
 

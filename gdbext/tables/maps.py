@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from gdbext.errors import BadInput
@@ -102,9 +102,22 @@ class Names:
         self._ram = [(m.start, m.end) for m in memory or () if m.is_ram]
         self._ram_start, self._ram_end = self._ram[0] if self._ram else (0, 0)
 
+    def is_nameless(self, chunk: Sequence[Run]) -> bool:
+        """Whether no row of a chunk can have a name: a quick look at all of them at once."""
+        start, end = chunk[0][0], chunk[-1][0] + chunk[-1][2]
+        pas = [run[1] for run in chunk]
+        return (
+            min([run[3] for run in chunk]) > HOLE
+            and self._ram_start <= min(pas)
+            and max(pas) + max([run[2] for run in chunk]) <= self._ram_end
+            and not any(named.start < end and named.end > start for named in self._virtual)
+        )
+
     def find(self, run: Run) -> str:
-        """The names that apply to a mapping; empty where there are none."""
-        va, pa, size, _, _ = run
+        """The names that apply to a row; empty where there are none."""
+        va, pa, size, attributes, _ = run
+        if attributes <= HOLE:
+            return ""
         virtual = self._virtual
         end = va + size
         while self._next < len(virtual) and virtual[self._next].end <= va:
