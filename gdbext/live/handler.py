@@ -22,6 +22,7 @@ from gdbext.tables.walk import walk
 VECTOR_MODE_BITS = 0b11
 # Code that no symbol file knows is searched this far around a handler, in bytes.
 NEIGHBOURHOOD = 1 << 16
+START_OF_RAM = 1 << 22
 RETURNS = {Privilege.M: struct.pack("<I", MRET), Privilege.S: struct.pack("<I", SRET)}
 FILE_LINE = re.compile(r"(?:Exec|Object) file: `(.*)', file type")
 CODE_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x([0-9a-f]+): \S+ .*\bHAS_CONTENTS")
@@ -99,7 +100,19 @@ def find_exits(target: LiveTarget, entries: Mapping[int, Privilege]) -> dict[int
         if not any(start <= entry < start + len(code) for start, code in known):
             start, code = read_around(target, entry, level)
             exits |= dict.fromkeys(iter_returns(start, code, level), level)
+    if not exits:
+        for start, code in iter_start_of_ram(target):
+            exits |= dict.fromkeys(iter_returns(start, code, Privilege.M), Privilege.M)
     return exits
+
+
+def iter_start_of_ram(target: LiveTarget) -> Iterator[tuple[int, bytes]]:
+    """The start of each region of RAM, where a machine without symbols has its firmware or kernel."""
+    with target.reading():
+        for region in target.memory_regions() or ():
+            size = min(region.end - region.start, START_OF_RAM)
+            if region.is_ram:
+                yield region.start, target.read_physical(region.start, size)
 
 
 def iter_returns(start: int, code: bytes, level: Privilege) -> Iterator[int]:

@@ -114,6 +114,7 @@ class OpenFault:
     changes: dict[int, Change] = field(default_factory=dict)
     pages: dict[int, NewPage] = field(default_factory=dict)
     reused: dict[int, str] = field(default_factory=dict)
+    overlaps: list[FaultRecord] = field(default_factory=list)
     works_after: bool = False
 
     def covers(self, change: Change) -> bool:
@@ -325,7 +326,12 @@ class Tracer:
             recursion = describe_recursion(frames)
             if recursion is not None:
                 record.notices.append(recursion)
-        return OpenFault(trap, record, shadow, [*rounds, record])
+        fault = OpenFault(trap, record, shadow, [*rounds, record])
+        for other in self._open_faults(shadow):
+            if in_region and other.record.va // PAGE_SIZE == trap.va // PAGE_SIZE:
+                fault.overlaps.append(other.record)
+                other.overlaps.append(record)
+        return fault
 
     def _meet_pending(self, state: HartState, record: FaultRecord) -> list[FaultRecord]:
         """Settle the fault before by this one; the result are the rounds in a row of which this is one more."""
@@ -383,6 +389,9 @@ class Tracer:
         record.pages_allocated = [self._allocated(fault.shadow, page) for page in fault.pages.values()]
         self.counts.pte_writes += len(record.pte_writes)
         self.counts.pages_allocated += len(record.pages_allocated)
+        for other in fault.overlaps:
+            how = f"fault {other.seq} of hart {other.hart} wants it too, and both were handled at the same time"
+            fault.reused.setdefault(record.va & -PAGE_SIZE, how)
         note_oddities(record, fault.reused)
         self._last_chain[record.hart] = record
         if epc != record.pc or origin != fault.trap.origin:
@@ -474,11 +483,13 @@ class Tracer:
             awaiting = self._awaiting_level.pop(pa, None)
             if awaiting is not None:
                 awaiting.level = level
-        open_faults = [
-            fault for state in self._harts.values() for fault in state.open_faults if fault.shadow is shadow
-        ]
+        open_faults = self._open_faults(shadow)
         if open_faults:
             self._attribute(difference, open_faults)
+
+    def _open_faults(self, shadow: Shadow) -> list[OpenFault]:
+        """The faults on these tables whose handlers have not returned, of all harts."""
+        return [fault for state in self._harts.values() for fault in state.open_faults if fault.shadow is shadow]
 
     def _attribute(self, difference: Difference, open_faults: list[OpenFault]) -> None:
         """With one hart at work all changes are its handler's; with several, those that have to do with its fault."""
