@@ -125,11 +125,11 @@ def run(arguments: Sequence[str]) -> int:
 def _run_without_core(declared: Command, line: Line) -> int:
     if declared.live_only:
         raise BadInput(f"sv39 {declared.name} needs a running machine: use it in GDB")
-    if declared.needs_target:
-        raise BadInput(f"sv39 {declared.name} needs a machine: sv39 CORE {declared.name} ...")
     elf = line.option("elf")
     symbols = ElfSymbols(Path(elf)) if elf else None
-    return _run(declared, NoTarget(lambda text: _evaluate_alone(text, symbols)), line.words[1:])
+    refusal = f"sv39 {declared.name} needs a machine: sv39 CORE {declared.name} ..."
+    target = NoTarget(lambda text: _evaluate_alone(text, symbols), refusal)
+    return _run(declared, target, line.words[1:])
 
 
 def _evaluate_alone(text: str, symbols: ElfSymbols | None = None) -> int:

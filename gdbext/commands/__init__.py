@@ -18,5 +18,7 @@ MODULES = (
     "x",
     "find",
     "core",
+    "snapshot",
+    "diff",
     "trace",
 )

@@ -59,7 +59,7 @@ class CoreResult:
     examples=("sv39 core save crash.core", "sv39 core save small.core -compact &boot_arguments"),
 )
 def core_command(target: Target, arguments: Namespace) -> CoreResult:
-    path = Path(arguments.file)
+    path = Path(arguments.file).expanduser()
     if arguments.compact:
         ranges = merge_pages(_choose_pages(target, arguments.address))
         return CoreResult(target, path, record_harts(target), ranges, KEPT)

@@ -9,16 +9,18 @@ from gdbext.errors import UnsupportedTarget
 from gdbext.riscv.rules import TranslationRules
 from gdbext.target.base import MemoryRegion, PageTableRegion, Section, Target
 
+REFUSAL = "there is no target: connect to QEMU with target remote, or open a core"
+
 
 class NoTarget(Target):
-    """Answers expressions with `evaluate`; every question to a machine raises `UnsupportedTarget`."""
+    """Answers expressions with `evaluate`; every question to a machine raises `UnsupportedTarget` with `refusal`."""
 
-    def __init__(self, evaluate: Callable[[str], int]) -> None:
+    def __init__(self, evaluate: Callable[[str], int], refusal: str = REFUSAL) -> None:
         self._evaluate = evaluate
+        self._refusal = refusal
 
-    @staticmethod
-    def _refuse() -> NoReturn:
-        raise UnsupportedTarget("there is no target: connect to QEMU with target remote, or open a core")
+    def _refuse(self) -> NoReturn:
+        raise UnsupportedTarget(self._refusal)
 
     @property
     def name(self) -> str:
