@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from qemu import PATIENCE, SAMPLE_KERNEL, Machine, gdb_command
+from scripts.qemu import PATIENCE, SAMPLE_KERNEL, Machine, gdb_command
 
 # Where the demo stops for a first look: S-mode has just begun, with the tables that M-mode built.
 FIRST_STOP = "supervisor_main"
@@ -48,7 +48,7 @@ def read_kernel_account(uart: str) -> Account | None:
 def read_trace_account(path: Path) -> Account:
     """What the tracer saw, from the file that `sv39 trace save` wrote."""
     faults = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    region = [fault for fault in faults if fault.get("in_table_region")]
+    region = [fault for fault in faults if fault["in_region"]]
     return Account(
         len(region),
         sum(len(fault["pages_allocated"]) for fault in region),
@@ -60,7 +60,7 @@ def run_batch(machine: Machine) -> int:
     """Look, trace to the kernel's end, compare. Returns the exit status."""
     trace_file = machine.directory / "trace.jsonl"
     commands = [f"hbreak {FIRST_STOP}", "continue", "delete"]
-    for command in (*LOOK, "sv39 trace run", "sv39 trace summary"):
+    for command in (*LOOK, "sv39 trace run"):
         commands += [rf"echo \n(gdb) {command}\n", command]
     commands.append(f"sv39 trace save {trace_file}")
     command_line = gdb_command(machine, commands, elf=SAMPLE_KERNEL)
