@@ -323,7 +323,7 @@ class Transport:
                 start, end = window.region.start, window.region.end
                 step = max((end - start) // CANDIDATES, PAGE_SIZE) & -PAGE_SIZE
                 pages = [pa for pa in range(start, end, step) if window.read(pa, PAGE_SIZE).strip(b"\0")]
-                for pa in pages[:SAMPLES] or [start]:
+                for pa in {start, *pages[:SAMPLES]}:
                     if window.read(pa, PAGE_SIZE) != self._link.read(pa, PAGE_SIZE):
                         raise TransportUnavailable(f"it differs from what the stub reads at {pa:#x}")
         except BaseException:
