@@ -24,7 +24,8 @@ DOORS = {
     "cli": "frontend render commands target riscv errors files",
     "live": "frontend render commands trace tables target riscv errors files",
     "sv39": "live",
-    "__init__": "",
+    "api": "frontend commands target errors",
+    "__init__": "api",
     "__main__": "cli",
 }
 FRONT_ENDS = ("cli", "live", "sv39")
