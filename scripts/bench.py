@@ -51,9 +51,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one of {', '.join(sections)}; default: all")
     parser.add_argument("--json", action="store_true", help="print the rows as JSON, one a line")
-    parser.add_argument(
-        "--quick", action="store_true", help="small sizes, once each: that it works, not how fast"
-    )
+    parser.add_argument("--quick", action="store_true", help="small sizes, once each: that it works, not how fast")
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(sections):
         parser.error(f"there is no section {' '.join(sorted(unknown))}")
@@ -63,7 +61,7 @@ def main() -> int:
         if arguments.json:
             print(json.dumps(row.as_json()), flush=True)
         else:
-            print(f"measured: {row.work} against {row.against}", file=sys.stderr)
+            print(f"{row.work}: {row.ratio:.2f} of {row.against}", file=sys.stderr)
     if not arguments.json:
         print(describe(rows))
     return 0

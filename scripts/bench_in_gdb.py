@@ -10,9 +10,10 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gdb
 
@@ -21,17 +22,6 @@ ENTRIES = 512
 PACKET_SIZE = 0x800
 PROMPT = b"(qemu) "
 WALK_LINE = re.compile(r"pte @(0x[0-9a-f]+)")
-
-
-def timed(repeat: int, work: Callable[[], object], prepare: Callable[[], object] = lambda: None) -> list[float]:
-    """How long `work` takes each time, in milliseconds; `prepare` is not counted."""
-    times = []
-    for _ in range(repeat):
-        prepare()
-        start = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - start) * 1000)
-    return times
 
 
 class Monitor:
@@ -115,8 +105,17 @@ def plain_script(root_pa: int) -> None:
         print(f"{start:#018x}-{start + size:#018x} {pa:#018x} {size:#10x} {letters}")
 
 
-def measure_space(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> dict[str, list[float]]:
-    """All that is measured on one address space, by name."""
+class Work(NamedTuple):
+    """Something that is timed; `prepare` is not."""
+
+    name: str
+    run: Callable[[], object]
+    prepare: Callable[[], object]
+    most_rounds: int
+
+
+def iter_works(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> Iterator[Work]:
+    """All that is measured on one address space."""
     repeat = space["repeat"]
     pages = [(pa, PAGE_SIZE) for pa in space["table_pas"]]
     walk = f"sv39 walk {space['mapped_va']:#x}"
@@ -125,26 +124,44 @@ def measure_space(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) 
         """As after a stop: a changed register drops all that was read."""
         gdb.execute(f"set $satp = {space['satp']:#x}")
 
-    stop()
-    times = {"info mem": timed(repeat, lambda: monitor.ask("info mem"))}
-    if space["plain"]:
-        times["plain script"] = timed(repeat, lambda: plain_script(space["root_pa"]))
-    for transport in job["transports"]:
+    def use(transport: str) -> None:
         gdb.execute(f"set sv39 transport {transport}")
+        gdb.execute("show sv39 transport", to_string=True)
+        stop()
+
+    def answer(command: str) -> Callable[[], object]:
+        return lambda: gdb.execute(command)
+
+    def read_and_print(reader: RawReader, ptes: list[tuple[int, int]], text: str) -> None:
+        reader.read(ptes)
+        gdb.write(text)
+
+    stop()
+    yield Work("info mem", partial(monitor.ask, "info mem"), stop, repeat)
+    if space["plain"]:
+        yield Work("plain script", partial(plain_script, space["root_pa"]), stop, min(repeat, 3))
+    text = gdb.execute(walk, to_string=True)
+    ptes = [(int(pte_pa, 16), 8) for pte_pa in WALK_LINE.findall(text)]
+    for transport in job["transports"]:
         reader = RawReader(transport, job)
-        gdb.execute("sv39 maps")
-        slow = transport == "stub"
-        times[f"maps {transport}"] = timed(min(repeat, 5) if slow else repeat, lambda: gdb.execute("sv39 maps"), stop)
-        times[f"raw {transport}"] = timed(min(repeat, 5) if slow else repeat, lambda r=reader: r.read(pages))
-        text = gdb.execute(walk, to_string=True)
-        ptes = [(int(pte_pa, 16), 8) for pte_pa in WALK_LINE.findall(text)]
+        yield Work(f"maps {transport}", answer("sv39 maps"), partial(use, transport), repeat)
+        yield Work(f"raw {transport}", partial(reader.read, pages), stop, repeat)
+        yield Work(f"walk {transport}", answer(walk), partial(use, transport), repeat)
+        yield Work(f"walk again {transport}", answer(walk), lambda: None, repeat)
+        yield Work(f"raw walk {transport}", partial(read_and_print, reader, ptes, text), lambda: None, repeat)
 
-        def read_and_print(reader: RawReader = reader, ptes: list[tuple[int, int]] = ptes, text: str = text) -> None:
-            reader.read(ptes)
-            gdb.write(text)
 
-        times[f"walk {transport}"] = timed(job["walks"], lambda: gdb.execute(walk), stop)
-        times[f"raw walk {transport}"] = timed(job["walks"], read_and_print)
+def measure_space(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> dict[str, list[float]]:
+    """The times in milliseconds by work, which takes turns: what slows the machine down slows all of it down."""
+    works = list(iter_works(space, job, monitor))
+    times: dict[str, list[float]] = {work.name: [] for work in works}
+    for turn in range(space["repeat"]):
+        for work in works:
+            if turn < work.most_rounds:
+                work.prepare()
+                start = time.perf_counter()
+                work.run()
+                times[work.name].append((time.perf_counter() - start) * 1000)
     return times
 
 
