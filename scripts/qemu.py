@@ -1,6 +1,6 @@
 """A RISC-V machine in QEMU for the demo, the benchmark and the live tests, and GDB in batch on it.
 
-The stub, the monitor and the guest's RAM are a socket, a socket and a file in a directory that only its owner can enter.
+The stub and the monitor are sockets, and the guest's RAM is a file, in a directory that only its owner can enter.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def check_pmp(entries: tuple[PmpEntry, ...], pa: int, size: int, access: Access,
     entries. Without a match M-mode succeeds, and S and U fail if any entry is implemented.
     """
     for entry in entries:
-        # A TOR entry whose bounds are equal or reversed is empty, and matches nothing even where an access lies around it.
+        # A TOR entry whose bounds are equal or reversed matches nothing, even where an access lies around it.
         if entry.start >= entry.end or entry.start >= pa + size or entry.end <= pa:
             continue
         if not (entry.start <= pa and pa + size <= entry.end):
