@@ -17,6 +17,7 @@ from gdbext.target.filememory import InputFile
 
 SYM = struct.Struct("<IBBHQQ")
 STT_SECTION, STT_FILE, STT_TLS = 3, 4, 6
+STB_LOCAL = 0
 SHN_UNDEF, SHN_LORESERVE, SHN_ABS = 0, 0xFF00, 0xFFF1
 SHF_ALLOC, SHF_EXECINSTR = 2, 4
 # The assembler's marks of code, of data, and of local labels.
@@ -24,13 +25,13 @@ SPECIAL_PREFIXES = ("$x", "$d", ".L")
 
 
 class _Symbol(NamedTuple):
-    """Sorts by address; of several at one address the one that GDB prefers comes last."""
+    """Sorts by address; of several at one address the one that GDB prefers comes last: global, then by name."""
 
     address: int
-    name_offset: int
+    is_global: bool
+    name: str
     size: int
     section: int
-    name: str
 
 
 class _SectionRange(NamedTuple):
@@ -118,7 +119,7 @@ def _read_symbols(table: Any, names: Any) -> list[_Symbol]:
         end = strings.find(b"\0", name_offset)
         name = strings[name_offset : end if end >= 0 else None].decode("utf-8", "replace")
         if name and not name.startswith(SPECIAL_PREFIXES):
-            symbols.append(_Symbol(value, name_offset, size, section, name))
+            symbols.append(_Symbol(value, info >> 4 != STB_LOCAL, name, size, section))
     return symbols
 
 
