@@ -90,7 +90,8 @@ def symbol_address(name: str) -> int | None:
 def describe_symbol(va: int) -> str | None:
     """`name+offset` of the symbol that holds `va`; None where GDB knows none."""
     pointer = gdb.Value(va).cast(gdb.lookup_type("char").pointer().pointer())
-    _, _, symbol = pointer.format_string(format="a").partition("<")
+    # Not raw, it would ask for a pretty-printer, in whose code GDB swallows a Ctrl-C.
+    _, _, symbol = pointer.format_string(format="a", raw=True).partition("<")
     return symbol.rstrip(">") or None
 
 
