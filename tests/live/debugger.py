@@ -76,10 +76,10 @@ class Transcript(Sequence[Answer]):
 
 
 def command_line(machine: Machine | None, commands: Sequence[str], *, elf: Path | None = SAMPLE_KERNEL) -> list[str]:
-    """The command line of a batch GDB that reports after each of `commands`."""
+    """The command line of a batch GDB that reports after each of `commands`; one of several lines is reported once."""
     lines = [f"source {REPORT_SCRIPT}", "python report()"]
     for command in commands:
-        lines += [command, "python report()"]
+        lines += [*command.splitlines(), "python report()"]
     if machine is not None:
         # Leaving without it would let the machine run.
         lines.append("disconnect")
