@@ -7,7 +7,7 @@ import pytest
 from gdbext.commands.declaration import Status
 from gdbext.errors import BadInput
 from gdbext.riscv.pte import PBMT_SHIFT, N
-from gdbext.target.base import PageTableRegion, Section
+from gdbext.target.base import MemoryRegion, PageTableRegion, Section
 from tests.unit.fakes import RAM, ROOT_PA, FakeTarget, TableBuilder, make_space, pte_value, run
 
 
@@ -207,3 +207,10 @@ def test_opposite_filters_are_refused() -> None:
         run(target, "maps -user -super")
     with pytest.raises(BadInput, match="not below"):
         run(target, "maps -from 0x2000 -to 0x1000")
+
+
+def test_a_page_that_reaches_from_ram_into_a_device_has_its_name() -> None:
+    target, tables = make_space()
+    target.regions = (RAM, MemoryRegion(0x9000_0000, 0x9000_1000, "disk", False))
+    tables.map(0x8000_0000, 0x8000_0000, level=2)
+    assert list_rows(target)[0].endswith(" disk")

@@ -215,3 +215,20 @@ def test_the_tables_below_one_table_are_read_in_one_batch() -> None:
     assert sum(run[4] for run in scan.iter_runs()) == 64
     assert scan.table_count == 66
     assert target.batches == 3
+
+
+def test_unreadable_tables_next_to_each_other_stay_apart() -> None:
+    target, tables = make_space()
+    for index in (4, 5):
+        tables.set_pte(index << 30, pte_value(index << 30), level=2)
+    scan = Scan(TableReader(target, SV39, RULES), tables.root_pa)
+    assert [run[:3] for run in scan.iter_runs()] == [(4 << 30, 4 << 30, 1 << 30), (5 << 30, 5 << 30, 1 << 30)]
+
+
+def test_a_shared_table_is_entered_again_where_the_range_cut_off_what_it_maps() -> None:
+    target, tables = make_space()
+    tables.map(0x1000, 0x8000_0000)
+    for index in (0, 1):
+        tables.set_pte(index << 30, pte_value(ROOT_PA + PAGE_SIZE), level=2)
+    scan = Scan(TableReader(target, SV39, RULES), tables.root_pa, start=0x2000)
+    assert [run[0] for run in scan.iter_runs()] == [0x4000_1000]
