@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
-from pathlib import Path
 
 import gdb
 
@@ -12,35 +12,41 @@ FLOOR = (3, 11)
 DEPENDENCIES = ("tabulate", "elftools")
 
 
-def extend_path(root: Path) -> None:
+def extend_path(root: str) -> None:
     """Make the package and its dependencies importable.
 
     GDB runs its own interpreter, not that of a virtual environment. The dependencies are pure Python, so a path entry
     is enough, whatever version of Python made the environment.
     """
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    if any(importlib.util.find_spec(name) is None for name in DEPENDENCIES):
-        sys.path += [str(path) for path in sorted(root.glob(".venv/lib/python3*/site-packages"))]
+    if root not in sys.path:
+        sys.path.insert(0, root)
+    libraries = os.path.join(root, ".venv", "lib")
+    if os.path.isdir(libraries) and find_missing():
+        sys.path += [os.path.join(libraries, version, "site-packages") for version in sorted(os.listdir(libraries))]
 
 
-def find_obstacle(root: Path) -> str | None:
+def find_missing() -> list[str]:
+    """The dependencies that cannot be imported."""
+    return [name for name in DEPENDENCIES if importlib.util.find_spec(name) is None]
+
+
+def find_obstacle(root: str) -> str | None:
     """Why the package at `root` cannot be loaded, in a line, or None."""
     if sys.version_info < FLOOR:
         found = ".".join(str(part) for part in sys.version_info[:3])
         return f"sv39 needs a GDB with Python 3.11 or later; this one has {found}"
     extend_path(root)
-    missing = [name for name in DEPENDENCIES if importlib.util.find_spec(name) is None]
+    missing = find_missing()
     if missing:
         return f"sv39 needs {' and '.join(missing)}: run {root}/scripts/setup, or pip install tabulate pyelftools"
     loaded = sys.modules.get("gdbext")
-    if loaded is not None and Path(loaded.__path__[0]).parent != root:
-        return f"sv39 is already loaded from {Path(loaded.__path__[0]).parent}"
+    if loaded is not None and os.path.dirname(loaded.__path__[0]) != root:
+        return f"sv39 is already loaded from {os.path.dirname(loaded.__path__[0])}"
     return None
 
 
 def main() -> None:
-    obstacle = find_obstacle(Path(__file__).resolve().parent.parent)
+    obstacle = find_obstacle(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
     if obstacle is None:
         importlib.import_module("gdbext.live.register")
     else:

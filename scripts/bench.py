@@ -43,7 +43,10 @@ def describe(rows: list[Row]) -> str:
         )
         for row in rows
     ]
-    return tabulate(cells, HEADINGS, disable_numparse=True, colalign=("left", "right", "left", *["right"] * 3, "left"))
+    text: str = tabulate(
+        cells, HEADINGS, disable_numparse=True, colalign=("left", "right", "left", *["right"] * 3, "left")
+    )
+    return text
 
 
 def main() -> int:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import gdb
 
-from gdbext.commands.declaration import split_line
-from gdbext.errors import BadInput, UnreadableMemory
-from gdbext.live.expressions import evaluate
+from gdbext.errors import UnreadableMemory
+from gdbext.live.parameters import trap_handler
 from gdbext.live.target import LiveTarget
 from gdbext.riscv.csrs import Satp
 from gdbext.riscv.instruction import MRET, SRET
@@ -26,45 +25,6 @@ START_OF_RAM = 1 << 22
 RETURNS = {Privilege.M: struct.pack("<I", MRET), Privilege.S: struct.pack("<I", SRET)}
 FILE_LINE = re.compile(r"(?:Exec|Object) file: `(.*)', file type")
 CODE_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x([0-9a-f]+): \S+ .*\bHAS_CONTENTS")
-
-
-class TrapHandler(gdb.Parameter):
-    """The trap handler is where sv39 trace expects page faults, besides mtvec and stvec.
-
-    Usage: set sv39 trap-handler EXPR...
-           set sv39 trap-handler auto
-
-    Each EXPR is the address of a handler's first instruction. With auto, the default, the trap vectors of the harts
-    tell.
-
-    Example:
-      set sv39 trap-handler uservec kernelvec"""
-
-    set_doc = "Set the addresses of trap handlers: EXPR..., or auto."
-    show_doc = "Show the addresses of trap handlers that were set."
-
-    def __init__(self) -> None:
-        super().__init__("sv39 trap-handler", gdb.COMMAND_DATA, gdb.PARAM_STRING)
-        self.value = self._accepted = "auto"
-        self.addresses: tuple[int, ...] = ()
-
-    def get_set_string(self) -> str:
-        words = split_line(gdb.string_to_argv(self.value or "auto"))
-        try:
-            self.addresses = () if words == ["auto"] else tuple(evaluate(word) for word in words)
-        except BadInput as error:
-            self.value = self._accepted
-            raise gdb.GdbError(str(error)) from error
-        self._accepted = self.value
-        return ""
-
-    def get_show_string(self, value: str) -> str:
-        if not self.addresses:
-            return "The trap handler is found from the trap vectors of the harts."
-        return f"Trap handlers are at {', '.join(map(hex, self.addresses))}, and where the harts' trap vectors point."
-
-
-trap_handler = TrapHandler()
 
 
 def find_entries(target: LiveTarget) -> dict[int, Privilege]:

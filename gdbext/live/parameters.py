@@ -1,15 +1,17 @@
-"""`set sv39 ...` and `show sv39 ...`."""
+"""`set sv39 ...` and `show sv39 ...`. GDB has these from the start, so that their imports wait for their use."""
 
 from __future__ import annotations
 
 import gdb
 
-from gdbext.commands.declaration import split_line
 from gdbext.errors import BadInput, Sv39Error
-from gdbext.live.expressions import evaluate, symbol_address
-from gdbext.live.transports import AUTO, TRANSPORTS
-from gdbext.target.base import PageTableRegion
-from gdbext.target.names import decode_region, find_page_table_region
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gdbext.target.base import PageTableRegion
+
+# See gdbext.live.transports, which is not imported until somebody asks for memory.
+TRANSPORTS = ("auto", "file", "process", "stub")
 
 
 class SetPrefix(gdb.Command):
@@ -50,9 +52,16 @@ class TableRegion(gdb.Parameter):
     @property
     def region(self) -> PageTableRegion | None:
         """The region as set, or as the symbols tell; None where neither does."""
+        from gdbext.live.expressions import symbol_address
+        from gdbext.target.names import find_page_table_region
+
         return self.chosen or find_page_table_region(symbol_address)
 
     def get_set_string(self) -> str:
+        from gdbext.commands.declaration import split_line
+        from gdbext.live.expressions import evaluate
+        from gdbext.target.names import decode_region
+
         try:
             words = split_line(gdb.string_to_argv(self.value or "auto"))
             self.chosen = None if words == ["auto"] else decode_region(words, evaluate, "set sv39 table-region")
@@ -86,7 +95,7 @@ class TransportSetting(gdb.Parameter):
 
     def __init__(self) -> None:
         super().__init__("sv39 transport", gdb.COMMAND_DATA, gdb.PARAM_ENUM, TRANSPORTS)
-        self.value = AUTO
+        self.value = TRANSPORTS[0]
 
     def get_set_string(self) -> str:
         from gdbext.live.target import live_targets
@@ -108,7 +117,47 @@ class TransportSetting(gdb.Parameter):
             return f"The transport is {value}: {error}."
 
 
+class TrapHandler(gdb.Parameter):
+    """The trap handler is where sv39 trace expects page faults, besides mtvec and stvec.
+
+    Usage: set sv39 trap-handler EXPR...
+           set sv39 trap-handler auto
+
+    Each EXPR is the address of a handler's first instruction. With auto, the default, the trap vectors of the harts
+    tell.
+
+    Example:
+      set sv39 trap-handler uservec kernelvec"""
+
+    set_doc = "Set the addresses of trap handlers: EXPR..., or auto."
+    show_doc = "Show the addresses of trap handlers that were set."
+
+    def __init__(self) -> None:
+        super().__init__("sv39 trap-handler", gdb.COMMAND_DATA, gdb.PARAM_STRING)
+        self.value = self._accepted = "auto"
+        self.addresses: tuple[int, ...] = ()
+
+    def get_set_string(self) -> str:
+        from gdbext.commands.declaration import split_line
+        from gdbext.live.expressions import evaluate
+
+        words = split_line(gdb.string_to_argv(self.value or "auto"))
+        try:
+            self.addresses = () if words == ["auto"] else tuple(evaluate(word) for word in words)
+        except BadInput as error:
+            self.value = self._accepted
+            raise gdb.GdbError(str(error)) from error
+        self._accepted = self.value
+        return ""
+
+    def get_show_string(self, value: str) -> str:
+        if not self.addresses:
+            return "The trap handler is found from the trap vectors of the harts."
+        return f"Trap handlers are at {', '.join(map(hex, self.addresses))}, and where the harts' trap vectors point."
+
+
 SetPrefix()
 ShowPrefix()
 table_region = TableRegion()
 transport_setting = TransportSetting()
+trap_handler = TrapHandler()

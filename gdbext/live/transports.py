@@ -19,7 +19,8 @@ from gdbext.live.peer import find_peer
 from gdbext.riscv.paging import PAGE_SIZE
 from gdbext.target.base import MemoryRegion
 
-AUTO, FILE, PROCESS, STUB = TRANSPORTS = ("auto", "file", "process", "stub")
+# What `set sv39 transport` takes.
+AUTO, FILE, PROCESS, STUB = "auto", "file", "process", "stub"
 
 HOST_ADDRESS = re.compile(r"is (0x[0-9a-f]+)$")
 OBJECT_LINE = re.compile(r"^(.+) \(child<memory-backend-file>\)$", re.MULTILINE)
@@ -91,7 +92,7 @@ class Transport:
         self.choose(wanted)
 
     def choose(self, wanted: str) -> None:
-        """Take the transport `wanted` from now on, one of TRANSPORTS."""
+        """Take the transport `wanted` from now on, AUTO, FILE, PROCESS or STUB."""
         self.close()
         self._wanted = wanted
         self._is_chosen = False
