@@ -14,7 +14,7 @@ from gdbext.riscv.paging import BARE
 from gdbext.riscv.rules import TranslationRules
 from gdbext.riscv.traps import INTERRUPT, Access, Privilege, access_of_cause
 from gdbext.tables.space import AddressSpace
-from gdbext.tables.verdict import Verdict, judge
+from gdbext.tables.verdict import Verdict, iter_qemu_causes, judge
 from gdbext.tables.walk import Walk, walk
 from gdbext.target.base import PageTableRegion, Target
 
@@ -60,6 +60,17 @@ class WhyResult:
     assumed: tuple[str, ...]
 
     @property
+    def mismatch(self) -> str | None:
+        """Why the verdict has another cause than the trap had, in words; None where they agree."""
+        if self.walk is None or self.verdict is None or self.verdict.cause in (None, self.trap.cause):
+            return None
+        is_amo = self.verdict.access is not self.trap.access
+        for cause, reason in iter_qemu_causes(self.verdict, self.walk, is_amo=is_amo):
+            if cause == self.trap.cause:
+                return f"it was cause {cause}: {reason}"
+        return f"it was cause {self.trap.cause}: the tables, or the status bits, have changed since the trap"
+
+    @property
     def status(self) -> Status:
         """Bad news if the access would still fail."""
         if self.verdict is None:
@@ -88,14 +99,18 @@ def why_command(target: Target, arguments: Namespace) -> WhyResult:
     rules = target.translation_rules(hart)
     # A trap from M-mode that speaks of translation went through MPRV, as the privilege that MPP held before the trap.
     judged_from = Privilege.S if trap.origin in (None, Privilege.M) else trap.origin
+    instruction = read_instruction(target, space, rules, trap.epc, trap.origin)
     walked = verdict = None
     if trap.access is not None and not trap.is_interrupt:
-        walked, verdict = _judge_again(target, trap, space, rules, judged_from)
+        # An AMO is a store to the specification, whatever cause the target gives it.
+        is_amo = trap.access is Access.LOAD and instruction is not None and instruction.access is Access.STORE
+        access = Access.STORE if is_amo else trap.access
+        walked, verdict = _judge_again(target, trap, access, space, rules, judged_from=judged_from)
     return WhyResult(
         trap,
         space,
         target.describe_symbol(trap.epc),
-        read_instruction(target, space, rules, trap.epc, trap.origin),
+        instruction,
         walked,
         target.describe_symbol(trap.tval),
         verdict,
@@ -106,10 +121,14 @@ def why_command(target: Target, arguments: Namespace) -> WhyResult:
 
 
 def _judge_again(
-    target: Target, trap: Trap, space: AddressSpace, rules: TranslationRules, judged_from: Privilege
+    target: Target,
+    trap: Trap,
+    access: Access,
+    space: AddressSpace,
+    rules: TranslationRules,
+    *,
+    judged_from: Privilege,
 ) -> tuple[Walk, Verdict]:
-    access = trap.access
-    assert access is not None
     status = read_status(target, trap.hart)
     with target.reading():
         walked = walk(target, space.mode, space.root_pa, trap.tval, rules)

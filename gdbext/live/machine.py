@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from gdbext.riscv.csrs import MENVCFG_ADUE, MENVCFG_PBMTE
@@ -53,24 +55,29 @@ def decode_flat_view(text: str) -> tuple[MemoryRegion, ...]:
     return tuple(MemoryRegion(r.start, r.end, r.name, r.kind != "i/o") for r in decode_flat_ranges(text))
 
 
-class HartProperties:
-    """The CPU options of one hart, asked of QEMU's object tree."""
+@dataclass(frozen=True)
+class HartOptions:
+    """The CPU options of a hart, as on QEMU's -cpu, which never change; None where this QEMU or board does not tell."""
 
-    def __init__(self, stub: Stub, hart: int) -> None:
-        self.stub = stub
-        self.path = next((p for p in self._paths(hart) if self._get(p, "svnapot") is not None), None)
+    version: tuple[int, ...]
+    is_known: bool
+    svnapot: bool | None
+    svpbmt: bool | None
+    svade: bool | None
+    svadu: bool | None
 
-    @staticmethod
-    def _paths(hart: int) -> list[str]:
-        return [path.format(hart, hart - 1) for path in HART_PATHS]
 
-    def _get(self, path: str, name: str) -> bool | None:
-        answer = self.stub.monitor(f"qom-get {path} {name}")
-        return {"true": True, "false": False}.get(answer)
+def read_hart_options(stub: Stub, hart: int) -> HartOptions:
+    """Ask QEMU's object tree for the options of `hart`."""
 
-    def get(self, name: str) -> bool | None:
-        """The option `name` as on QEMU's -cpu; None where this QEMU or board does not tell."""
-        return self._get(self.path, name) if self.path else None
+    def get(path: str | None, name: str) -> bool | None:
+        return {"true": True, "false": False}.get(stub.monitor(f"qom-get {path} {name}")) if path else None
+
+    paths = [path.format(hart, hart - 1) for path in HART_PATHS]
+    path = next((path for path in paths if get(path, "svnapot") is not None), None)
+    version = decode_version(stub.monitor("info version"))
+    options = {name: get(path, name) for name in ("svnapot", "svpbmt", "svade", "svadu")}
+    return HartOptions(version, path is not None, **options)
 
 
 def choose_ad_update(svade: bool | None, svadu: bool | None, menvcfg: int) -> AdUpdate:
@@ -86,6 +93,17 @@ def choose_ad_update(svade: bool | None, svadu: bool | None, menvcfg: int) -> Ad
     return AdUpdate.HARDWARE if svade is False else AdUpdate.FAULT
 
 
-def choose_svpbmt(option: bool | None, menvcfg: int | None) -> bool | None:
-    """Whether PBMT bits are legal: menvcfg.PBMTE decides where it exists; it stays 0 on a hart without Svpbmt."""
+def choose_svpbmt(option: bool | None, menvcfg: int | None, version: tuple[int, ...]) -> bool | None:
+    """Whether PBMT bits are legal: menvcfg.PBMTE decides where it exists; it stays 0 on a hart without Svpbmt.
+
+    QEMU before 8 does not look at PBMTE (seen in 7.2): there the CPU's option alone decides.
+    """
+    if option is not None and version < (8,):
+        return option
     return bool(menvcfg & MENVCFG_PBMTE) if menvcfg is not None else option
+
+
+def decode_version(text: str) -> tuple[int, ...]:
+    """The version of QEMU from the text of `info version`; a text without one counts as the newest there can be."""
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (sys.maxsize,)

@@ -10,7 +10,7 @@ import gdb
 from gdbext.errors import NoMemory, TargetLost, UnreadableMemory, UnsupportedTarget
 from gdbext.live import expressions
 from gdbext.live.core import GdbCoreTarget
-from gdbext.live.machine import HartProperties, choose_ad_update, choose_svpbmt, decode_flat_view
+from gdbext.live.machine import HartOptions, choose_ad_update, choose_svpbmt, decode_flat_view, read_hart_options
 from gdbext.live.parameters import table_region, transport_setting
 from gdbext.live.stub import Stub, describe_error, is_lost
 from gdbext.live.transports import Transport
@@ -30,7 +30,7 @@ class LiveTarget(Target):
         self.connection = connection
         self.stub = Stub(connection) if isinstance(connection, gdb.RemoteTargetConnection) else None
         self.transport = Transport(self.stub, connection.details or "", transport_setting.value) if self.stub else None
-        self._properties: dict[int, HartProperties] = {}
+        self._options: dict[int, HartOptions] = {}
         self._threads: dict[int, gdb.InferiorThread] = {}
         self.forget()
         self.forget_threads()
@@ -182,20 +182,20 @@ class LiveTarget(Target):
     def _find_rules(self, hart: int) -> TranslationRules:
         assumed = []
         menvcfg = self.read_csr(hart, "menvcfg")
-        properties = self._properties.get(hart)
-        if properties is None:
-            properties = self._properties[hart] = HartProperties(self._need_stub(), hart)
-        svnapot = properties.get("svnapot")
+        options = self._options.get(hart)
+        if options is None:
+            options = self._options[hart] = read_hart_options(self._need_stub(), hart)
+        svnapot = options.svnapot
         if svnapot is None:
             svnapot = True
             assumed.append("Svnapot is on: the target does not tell")
-        svpbmt = choose_svpbmt(properties.get("svpbmt"), menvcfg)
+        svpbmt = choose_svpbmt(options.svpbmt, menvcfg, options.version)
         if svpbmt is None:
             svpbmt = True
             assumed.append("Svpbmt is on: the target does not tell")
-        if properties.path is None:
+        if not options.is_known:
             assumed.append("the hardware sets A and D: the target does not tell")
-        ad_update = choose_ad_update(properties.get("svade"), properties.get("svadu"), menvcfg or 0)
+        ad_update = choose_ad_update(options.svade, options.svadu, menvcfg or 0)
         return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self.read_pmp(hart)), tuple(assumed))
 
     # Expressions and symbols are GDB's

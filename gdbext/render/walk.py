@@ -11,7 +11,7 @@ from gdbext.render.style import Style, format_va, format_value
 from gdbext.riscv.paging import PAGE_SIZE, describe_size
 from gdbext.riscv.pte import PBMT_NAMES
 from gdbext.riscv.traps import ACCESS_FAULTS, PAGE_FAULTS, Privilege
-from gdbext.tables.verdict import Verdict
+from gdbext.tables.verdict import Verdict, iter_qemu_causes
 from gdbext.tables.walk import Outcome, Step, Walk
 
 SCHEMA = "sv39.walk/1"
@@ -21,11 +21,19 @@ def iter_text(result: WalkResult, style: Style) -> Iterator[str]:
     yield describe_head(result, style)
     yield from iter_ladder(result.walk, style)
     yield from iter_verdicts(result.verdicts, style)
+    yield from iter_departures(result)
     va = result.walk.va
     if result.region is not None and va in result.region and not any(v.works for v in result.verdicts):
         yield f"  {va:#x} is in the page-table region; the M-mode handler would be asked to map it."
     for sentence in result.assumed:
         yield style.dim(f"  assumed: {sentence}")
+
+
+def iter_departures(result: WalkResult) -> Iterator[str]:
+    """What QEMU answers where that is not what the specification asks for."""
+    found = [pair for v in result.verdicts for pair in iter_qemu_causes(v, result.walk, is_amo=False)]
+    if found:
+        yield f"  {found[0][1]}: cause {'/'.join(dict.fromkeys(str(cause) for cause, _ in found))}"
 
 
 def describe_head(result: WalkResult, style: Style) -> str:

@@ -42,8 +42,8 @@ def iter_text(result: WhyResult, style: Style) -> Iterator[str]:
             yield "  the tables have been mended since the trap, or the fault came from a stale TLB entry (sfence.vma)"
     else:
         yield f"  {judged} would fail now: {describe_answer([result.verdict], style)}"
-        if result.verdict.is_known and result.verdict.cause != trap.cause:
-            yield f"  {letter}cause says {trap.cause}: the tables, or the status bits, have changed since the trap"
+        if result.mismatch is not None:
+            yield f"  {result.mismatch}"
     if trap.origin is Privilege.M and not trap.is_over:
         yield "  the access came from M-mode, so MPRV was set; judged as from S, since the trap overwrote MPP"
     if result.region is not None and trap.tval in result.region:
@@ -91,6 +91,7 @@ def iter_json(result: WhyResult) -> Iterator[str]:
             "satp": hex_string(result.space.satp),
             "levels": describe_levels(result.walk) if result.walk else [],
             "now": answer,
+            "mismatch": result.mismatch,
             "in_table_region": result.region is not None and trap.tval in result.region,
             "assumed": list(result.assumed),
         }
