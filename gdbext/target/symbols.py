@@ -63,6 +63,8 @@ class ElfSymbols:
             elf = ELFFile(stream)
             if elf.elfclass != 64 or elf["e_machine"] != "EM_RISCV":
                 raise BadFile(f"{self.path} is not an ELF file of a 64-bit RISC-V machine")
+            if elf["e_type"] == "ET_CORE":
+                raise BadFile(f"{self.path} is a core; symbols are in the ELF file of the kernel")
             self._ranges = [
                 _SectionRange(
                     number,
