@@ -117,6 +117,7 @@ class Work(NamedTuple):
 def iter_works(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> Iterator[Work]:
     """All that is measured on one address space."""
     repeat = space["repeat"]
+    few = min(repeat, 3)
     pages = [(pa, PAGE_SIZE) for pa in space["table_pas"]]
     walk = f"sv39 walk {space['mapped_va']:#x}"
 
@@ -139,13 +140,14 @@ def iter_works(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> 
     stop()
     yield Work("info mem", partial(monitor.ask, "info mem"), stop, repeat)
     if space["plain"]:
-        yield Work("plain script", partial(plain_script, space["root_pa"]), stop, min(repeat, 3))
+        yield Work("plain script", partial(plain_script, space["root_pa"]), stop, few)
     text = gdb.execute(walk, to_string=True)
     ptes = [(int(pte_pa, 16), 8) for pte_pa in WALK_LINE.findall(text)]
     for transport in job["transports"]:
         reader = RawReader(transport, job)
-        yield Work(f"maps {transport}", answer("sv39 maps"), partial(use, transport), repeat)
-        yield Work(f"raw {transport}", partial(reader.read, pages), stop, repeat)
+        rounds = few if reader.is_stub else repeat
+        yield Work(f"maps {transport}", answer("sv39 maps"), partial(use, transport), rounds)
+        yield Work(f"raw {transport}", partial(reader.read, pages), stop, rounds)
         yield Work(f"walk {transport}", answer(walk), partial(use, transport), repeat)
         yield Work(f"walk again {transport}", answer(walk), lambda: None, repeat)
         yield Work(f"raw walk {transport}", partial(read_and_print, reader, ptes, text), lambda: None, repeat)

@@ -27,8 +27,8 @@ TRANSPORTS = ("file", "process", "stub")
 FAST = TRANSPORTS[:2]
 SMALL = "small kernel"
 SECONDS = 1800
-# How many times something is measured, by how many leaves it has at most.
-REPEATS = ((10_000, 15), (100_000, 7), (10**7, 3))
+# How many times something is measured, by how many tables it has at most.
+REPEATS = ((300, 15), (1_100, 5), (10**6, 3))
 
 Times = dict[str, dict[str, float]]
 """Medians in milliseconds, by address space and by work."""
@@ -63,7 +63,7 @@ def run_in_gdb(machine: Machine, spaces: list[AddressSpace], quick: bool) -> Tim
                 "satp": space.satp,
                 "table_pas": space.table_pas,
                 "mapped_va": space.mapped_va,
-                "repeat": 1 if quick else next(repeat for most, repeat in REPEATS if space.leaf_count <= most),
+                "repeat": 1 if quick else next(repeat for most, repeat in REPEATS if len(space.table_pas) <= most),
                 "plain": space.leaf_count <= 200_000,
             }
             for space in spaces

@@ -166,7 +166,7 @@ class Transport:
             for pa in pas:
                 if not start <= pa <= last:
                     window = self.window_at(pa)
-                    if window is None:
+                    if window is None or pa + PAGE_SIZE > window.region.end:
                         pages.append(None)
                         continue
                     start, last = window.region.start, window.region.end - PAGE_SIZE
