@@ -12,7 +12,8 @@ import gdb
 from gdbext.errors import BadInput
 from gdbext.live.stub import describe_error
 from gdbext.riscv.paging import U64_MASK
-from gdbext.target.base import Section
+from gdbext.target.base import PageTableRegion, Section
+from gdbext.target.names import find_page_table_region
 
 ADDRESSED = (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 SYMBOL_FILE_EVENTS = ("new_objfile", "clear_objfiles", "free_objfile")
@@ -85,6 +86,12 @@ def symbol_address(name: str) -> int | None:
         return int(gdb.parse_and_eval(f"&{name}")) & U64_MASK
     except gdb.error:
         return None
+
+
+@remember
+def find_table_region() -> PageTableRegion | None:
+    """The page-table region, where symbols with the usual names tell it."""
+    return find_page_table_region(symbol_address)
 
 
 def describe_symbol(va: int) -> str | None:

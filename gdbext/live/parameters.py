@@ -52,10 +52,9 @@ class TableRegion(gdb.Parameter):
     @property
     def region(self) -> PageTableRegion | None:
         """The region as set, or as the symbols tell; None where neither does."""
-        from gdbext.live.expressions import symbol_address
-        from gdbext.target.names import find_page_table_region
+        from gdbext.live.expressions import find_table_region
 
-        return self.chosen or find_page_table_region(symbol_address)
+        return self.chosen or find_table_region()
 
     def get_set_string(self) -> str:
         from gdbext.commands.declaration import split_line
