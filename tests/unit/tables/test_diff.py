@@ -110,7 +110,7 @@ PTES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(PTES, PTES), min_size=6, max_size=6))
 def test_changes_are_where_the_walk_answers_differently(ptes: list[tuple[int, int]]) -> None:
     target, tables = make_space()

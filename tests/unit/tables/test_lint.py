@@ -206,7 +206,7 @@ def test_512_pages_of_512_pointers_to_each_other() -> None:
     assert set(target.page_reads.values()) == {1}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), mode=st.sampled_from((SV39, SV57)), is_legal=st.booleans())
 def test_random_bytes_end_in_an_answer(seed: int, mode: PagingMode, is_legal: bool) -> None:
     """Bytes as they come are mostly reserved encodings; `is_legal` clears the high bits, and points into the RAM."""

@@ -12,7 +12,7 @@ from gdbext.tables.scan import Scan, TableReader
 from tests.unit.fakes import FakeTarget, TableBuilder
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     mode=st.sampled_from((SV39, SV48)),
     near=st.sampled_from((0, 0x20_0000, 0x4000_0000, 0x3F_FFF0_0000)),

@@ -57,7 +57,7 @@ def find_run(runs: list[Run], va: int) -> Run | None:
     return next((run for run in runs if run[0] <= va < run[0] + run[2]), None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pages=st.lists(table_pages(), min_size=5, max_size=5))
 def test_a_page_is_listed_exactly_where_a_walk_finds_a_leaf(pages: list[bytes]) -> None:
     target = FakeTarget()
@@ -87,7 +87,7 @@ def test_a_page_is_listed_exactly_where_a_walk_finds_a_leaf(pages: list[bytes]) 
     assert set(target.page_reads.values()) == {1}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pages=st.lists(table_pages(), min_size=5, max_size=5), bounds=st.tuples(*[st.sampled_from(INDEXES)] * 3))
 def test_a_range_finds_what_a_whole_scan_finds_there(pages: list[bytes], bounds: tuple[int, ...]) -> None:
     target = FakeTarget()

@@ -407,7 +407,7 @@ def test_damaged_cores(seed: int, core: Path, tmp_path: Path) -> None:
     assert 500 < refused < 4500
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.data())
 def test_damaged_notes(data: st.DataObject) -> None:
     """Notes whose structure is kept and whose content is anything."""
