@@ -176,7 +176,9 @@ class Registry:
     commands: dict[str, Command] = field(default_factory=dict)
 
     def add(self, command: Command) -> None:
-        if command.name in self.commands:
+        known = self.commands.get(command.name)
+        # A module declares its command again if its first import was interrupted.
+        if known is not None and known.function.__module__ != command.function.__module__:
             raise ValueError(f"command {command.name} is declared twice")
         self.commands[command.name] = command
 

@@ -15,7 +15,7 @@ from gdbext.errors import BadInput, Sv39Error
 from gdbext.frontend import load_commands, run_command
 from gdbext.live import expressions
 from gdbext.live.style import present_style
-from gdbext.live.target import find_target, take_notes, watch_events
+from gdbext.live.target import find_target, live_targets, take_notes, watch_events
 from gdbext.tables.walk import Walk, walk
 from gdbext.target.base import Target
 from gdbext.target.none import NoTarget
@@ -81,6 +81,8 @@ def one_line_errors() -> Iterator[None]:
     except Sv39Error as error:
         raise gdb.GdbError(str(error)) from error
     finally:
+        for target in live_targets():
+            target.leave_physical()
         for note in take_notes():
             gdb.write(f"{note}\n", gdb.STDERR)
 

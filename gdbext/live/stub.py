@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import gdb
 
@@ -31,7 +31,9 @@ class Stub:
 
     def __init__(self, connection: gdb.RemoteTargetConnection) -> None:
         self.connection = connection
-        self._depth = 0
+        # The section that has switched PhyMemMode, and the mode to put back; None outside of all sections.
+        self._section: object | None = None
+        self._mode_before = "0"
 
     def send(self, packet: str) -> bytes:
         """The answer to a raw packet; empty where the stub does not know it. Raises `TargetLost`."""
@@ -44,32 +46,36 @@ class Stub:
     @contextmanager
     def physical(self) -> Iterator[None]:
         """Inside, `m` packets mean physical addresses. The mode that was there comes back, whatever happens."""
-        if self._depth:
+        if self._section is not None:
             yield
             return
-        previous = self.send("qqemu.PhyMemMode").decode("latin-1")
-        if previous not in ("0", "1"):
+        mode = self.send("qqemu.PhyMemMode").decode("latin-1")
+        if mode not in ("0", "1"):
             raise UnsupportedTarget(
                 "this stub has no physical memory mode (QEMU's has): walks of live tables need QEMU as the target"
             )
-        self._depth = 1
+        section = object()
         try:
-            if previous == "0":
-                self.send("Qqemu.PhyMemMode:1")
+            self._mode_before = mode
+            self._section = section
+            self.send("Qqemu.PhyMemMode:1")
             yield
         finally:
-            self._depth = 0
-            if previous == "0":
-                self._restore()
+            # A section that a Ctrl-C cut off may end late, when another has begun.
+            if self._section is section:
+                self.leave_physical()
 
-    def _restore(self) -> None:
-        try:
-            self.send("Qqemu.PhyMemMode:0")
-        except TargetLost:
-            pass  # A stub that is gone has no mode to put back; what went wrong is already on its way up.
-        except KeyboardInterrupt:
-            self.send("Qqemu.PhyMemMode:0")
-            raise
+    def leave_physical(self) -> None:
+        """Put back the mode that was there before `physical`, if that is not done yet.
+
+        A Ctrl-C can come at any point, also at the end of `physical`; so each command ends with this, too.
+        """
+        if self._section is None:
+            return
+        # A stub that is gone has no mode to put back; what went wrong is already on its way up.
+        with suppress(TargetLost):
+            self.send(f"Qqemu.PhyMemMode:{self._mode_before}")
+        self._section = None
 
     def read(self, pa: int, size: int) -> bytes:
         """`size` bytes at `pa`, where the caller knows that there is memory: PhyMemMode reads zeros elsewhere."""

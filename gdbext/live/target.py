@@ -127,6 +127,11 @@ class LiveTarget(Target):
     def reading(self) -> AbstractContextManager[object]:
         return nullcontext() if self._need_transport().memory else self._need_stub().physical()
 
+    def leave_physical(self) -> None:
+        """Have the stub read virtual addresses again, where a Ctrl-C has cut off what should have done so."""
+        if self.stub is not None:
+            self.stub.leave_physical()
+
     def memory_regions(self) -> Sequence[MemoryRegion] | None:
         if self._regions is None:
             if len(self._find_threads()) > MAX_HARTS_FOR_MEMORY_MAP:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import pytest
 
 from scripts.qemu import PATIENCE, Machine
 from tests.live.conftest import Boot
-from tests.live.debugger import Transcript, command_line, stop_at
+from tests.live.debugger import Transcript, command_line, debug, stop_at
 
+INTERRUPT_SCRIPT = Path(__file__).with_name("gdb_interrupt.py")
 ROUNDS = 8
 TRANSPORTS = ("auto", "stub")
 # The kernel's tables are small: listing them over and over is what keeps a command under way.
@@ -114,3 +116,15 @@ def test_a_machine_killed_in_the_middle(boot: Boot, tmp_path: Path, loop: str) -
     assert killed.text.count("went away") == 1
     assert killed.status == 2
     assert "no target" in after.text
+
+
+def test_ctrl_c_at_any_line_leaves_nothing_behind(boot: Boot) -> None:
+    machine = boot()
+    # A root table where the kernel maps nothing: the right answer takes physical reads.
+    debug(machine, "set {long}0x86000000 = 0x20000001", "set {long}0x86000008 = 0xcf")
+    stop_at(machine, "stop")
+    walk = "sv39 walk 0x1234 0x40000000 -root 0x86000000 -priv S -access load"
+    [_, _, answer] = debug(
+        machine, "set sv39 transport stub", f"source {INTERRUPT_SCRIPT}", f"python interrupt_everywhere({walk!r})"
+    )
+    assert re.fullmatch(r"interrupted \d{3,}", answer.text), answer.text
