@@ -52,7 +52,10 @@ def decode_flat_ranges(text: str) -> tuple[FlatRange, ...]:
 
 def decode_flat_view(text: str) -> tuple[MemoryRegion, ...]:
     """The regions that a CPU sees, from the text of `info mtree -f`; empty if no view of a CPU is in it."""
-    return tuple(MemoryRegion(r.start, r.end, r.name, r.kind != "i/o") for r in decode_flat_ranges(text))
+    return tuple(
+        MemoryRegion(r.start, r.end, r.name, is_ram=r.kind != "i/o", is_rom=r.kind.startswith("rom"))
+        for r in decode_flat_ranges(text)
+    )
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ from gdbext.riscv.rules import TranslationRules
 
 @dataclass(frozen=True, order=True)
 class MemoryRegion:
-    """A range [start, end) of physical addresses with something behind it. `is_ram` is False for a device."""
+    """A range [start, end) of physical addresses with something behind it.
+
+    `is_ram` is False for a device, `is_rom` True for memory that loads read and stores do not change: ROM and flash.
+    """
 
     start: int
     end: int
     name: str
     is_ram: bool
+    is_rom: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,9 @@ class Target(ABC):
         return None
 
     def readable_ranges(self) -> Sequence[tuple[int, int]]:
-        """The physical addresses [start, end) that can be read, in order: all RAM, or what a file holds of it."""
-        return [(region.start, region.end) for region in self.memory_regions() or () if region.is_ram]
+        """The physical addresses [start, end) that hold the machine's state: all RAM, or what a file holds of it."""
+        regions = self.memory_regions() or ()
+        return [(region.start, region.end) for region in regions if region.is_ram and not region.is_rom]
 
     def describe_kept(self) -> str | None:
         """Which part of the memory a file holds, in words; None where all of it can be read."""

@@ -168,7 +168,10 @@ def _pack_facts(harts: Sequence[HartRecord], facts: Facts, csr_names: Sequence[s
         "kept": facts.kept,
         "memory": None
         if facts.regions is None
-        else [{"start": hex(r.start), "end": hex(r.end), "name": r.name, "ram": r.is_ram} for r in facts.regions],
+        else [
+            {"start": hex(r.start), "end": hex(r.end), "name": r.name, "ram": r.is_ram, "rom": r.is_rom}
+            for r in facts.regions
+        ],
         "page_table_region": None
         if region is None
         else {"start": hex(region.start), "end": hex(region.end), "source": region.source},
@@ -345,7 +348,8 @@ def _unpack_hart(entry: Mapping[str, Any]) -> tuple[int, set[str], TranslationRu
 
 
 def _unpack_region(entry: Mapping[str, Any]) -> MemoryRegion:
-    return MemoryRegion(_unpack_hex(entry["start"]), _unpack_hex(entry["end"]), str(entry["name"]), bool(entry["ram"]))
+    start, end = _unpack_hex(entry["start"]), _unpack_hex(entry["end"])
+    return MemoryRegion(start, end, str(entry["name"]), bool(entry["ram"]), bool(entry["rom"]))
 
 
 def _unpack_hex(text: str) -> int:
