@@ -17,23 +17,24 @@ import gdb
 from gdbext.commands.declaration import Result
 from gdbext.commands.trace import RUN, START, DoneResult, FaultResult, SummaryResult, desk
 from gdbext.errors import BadInput, UnsupportedTarget
-from gdbext.live.backtrace import read_backtrace
+from gdbext.live.backtrace import Backtraces, read_deep_backtrace
 from gdbext.live.handler import find_entries, find_exits
 from gdbext.live.stub import is_lost
 from gdbext.live.style import present_style
 from gdbext.live.target import LiveTarget, find_target
 from gdbext.render.trace import iter_json, iter_text
 from gdbext.riscv.csrs import PRIV_MASK
-from gdbext.riscv.paging import U64_MASK
+from gdbext.riscv.paging import PAGE_SIZE, U64_MASK
 from gdbext.riscv.traps import Privilege
 from gdbext.trace.log import TraceLog
 from gdbext.trace.record import FaultRecord, Frame
 from gdbext.trace.summary import summarize
-from gdbext.trace.tracer import ReadRegister, Tracer
+from gdbext.trace.tracer import ReadMemory, ReadRegister, Tracer
 
-# How many table pages are compared at each stop: reading one takes microseconds in QEMU's memory, 0.3 ms on the stub.
-FAST_TABLE_LIMIT = 4096
-STUB_TABLE_LIMIT = 64
+# How many table pages are compared at each stop, and in how long stretches of memory: a page takes microseconds in
+# QEMU's memory, the less the longer the stretch, and 0.3 ms on the stub.
+FAST = 4096, 64 * PAGE_SIZE
+STUB = 64, PAGE_SIZE
 PROGRESS_EVERY = 1000
 # What GDB is told for the time of a trace.
 SETTINGS = (("osabi", "none"), ("breakpoint always-inserted", "on"))
@@ -58,8 +59,8 @@ class Session:
     def __init__(self, target: LiveTarget) -> None:
         self.target = target
         self.log = TraceLog()
-        limit = FAST_TABLE_LIMIT if target.transport and target.transport.memory else STUB_TABLE_LIMIT
-        self.tracer = Tracer(target, self, self._take, table_limit=limit)
+        limit, window = FAST if target.transport and target.transport.memory else STUB
+        self.tracer = Tracer(target, self, self._take, table_limit=limit, window=window)
         self.is_over = False
         self.ending = ""
         self.show: Callable[[FaultRecord], None] = lambda record: None
@@ -68,6 +69,7 @@ class Session:
         self._exits: dict[int, Privilege] = {}
         self._breakpoints: list[TraceBreakpoint] = []
         self._below_m: set[int] = set()
+        self._backtraces = Backtraces()
         self._hart_of_thread: dict[int, int] = {}
         self._error: BaseException | None = None
         self._is_vector_set = False
@@ -79,8 +81,11 @@ class Session:
         place = gdb.find_pc_line(pc)
         return f"{place.symtab.filename.rpartition('/')[2]}:{place.line}" if place.symtab else None
 
-    def read_backtrace(self, pc: int, limit: int) -> Sequence[Frame]:
-        return read_backtrace(pc, limit)
+    def read_backtrace(self, pc: int, limit: int, read: ReadRegister, read_virtual: ReadMemory) -> Sequence[Frame]:
+        return self._backtraces.read(pc, limit, read, read_virtual)
+
+    def read_deep_backtrace(self, pc: int, limit: int) -> Sequence[Frame]:
+        return read_deep_backtrace(pc, limit)
 
     # Where to stop
 
@@ -119,7 +124,7 @@ class Session:
     # Stops
 
     def _on_entry(self, pc: int) -> bool:
-        return self._guard(lambda: self.tracer.enter(self._hart(), self._entries[pc], pc, reader()))
+        return self._guard(lambda: self.tracer.enter(self._hart(), self._entries[pc], pc, Registers().read))
 
     def _on_exit(self, pc: int) -> bool:
         hart = self._hart()
@@ -128,7 +133,7 @@ class Session:
             self._below_m.add(hart)
             self._is_vector_set = True
             return True
-        return self._guard(lambda: self.tracer.leave(hart, self._exits[pc], pc, reader()))
+        return self._guard(lambda: self.tracer.leave(hart, self._exits[pc], pc, Registers().read))
 
     def _guard(self, take_stop: Callable[[], None]) -> bool:
         """Take a stop; whether the machine shall stay stopped. What `stop` raises GDB only prints, so it is kept."""
@@ -195,10 +200,16 @@ class Session:
         self.ending = "the machine has ended"
 
 
-def reader() -> ReadRegister:
-    """Reads registers of the hart that has stopped."""
-    frame = gdb.newest_frame()
-    return lambda name: int(frame.read_register(name)) & U64_MASK
+class Registers:
+    """The registers of the hart that has stopped; GDB is asked for its frame once, and only if one is read."""
+
+    def __init__(self) -> None:
+        self._frame: gdb.Frame | None = None
+
+    def read(self, name: str) -> int:
+        if self._frame is None:
+            self._frame = gdb.newest_frame()
+        return int(self._frame.read_register(name)) & U64_MASK
 
 
 def is_alive(target: LiveTarget) -> bool:

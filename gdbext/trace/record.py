@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from gdbext.errors import BadFile
@@ -161,8 +162,8 @@ def to_json(record: FaultRecord) -> dict[str, Any]:
                 "size": write.size,
                 "old": hex(write.old),
                 "new": hex(write.new),
-                "old_flags": Pte(write.old).flags,
-                "new_flags": Pte(write.new).flags,
+                "old_flags": describe_flags(write.old),
+                "new_flags": describe_flags(write.new),
             }
             for write in record.pte_writes
         ],
@@ -234,6 +235,12 @@ def encode(record: FaultRecord) -> str:
     return json.dumps(to_json(record))
 
 
+@lru_cache(maxsize=4096)
+def describe_flags(pte: int) -> str:
+    """The flags column of a raw PTE; the same few come in every record."""
+    return Pte(pte).flags
+
+
 def _optional_hex(value: int | None) -> str | None:
     return None if value is None else hex(value)
 
@@ -248,7 +255,7 @@ def _walk_to_json(walked: Walk, rule: str | None) -> dict[str, Any]:
                 "index": step.index,
                 "pte_pa": hex(step.pte_pa),
                 "pte": hex(step.pte.value) if step.pte else None,
-                "flags": step.pte.flags if step.pte else None,
+                "flags": describe_flags(step.pte.value) if step.pte else None,
             }
             for step in walked.steps
         ],

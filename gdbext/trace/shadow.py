@@ -15,6 +15,7 @@ from gdbext.target.base import PageTableRegion, Target
 TABLE = struct.Struct("<512Q")
 ZERO_PAGE = bytes(PAGE_SIZE)
 IDLE_BATCH = 256
+PTE_BITS = 8 * PTE_SIZE
 
 
 class Change(NamedTuple):
@@ -65,6 +66,22 @@ class Table:
 
 
 @dataclass
+class Window:
+    """A stretch of physical memory with the tables in it, from the first to the last, and what it last held."""
+
+    tables: set[int] = field(default_factory=set)
+    start: int = 0
+    end: int = 0
+    content: bytes = b""
+
+    def fit(self) -> None:
+        """Reach from the first table to the end of the last."""
+        start, end = min(self.tables), max(self.tables) + PAGE_SIZE
+        if (start, end) != (self.start, self.end):
+            self.start, self.end, self.content = start, end, b""
+
+
+@dataclass
 class Difference:
     """What happened to the tables between two looks. `reused` has the pages in use that came into use once more."""
 
@@ -78,19 +95,29 @@ class Shadow:
     """The tables under one root, as they were at the last `refresh`; at most `limit` of them.
 
     Where there are more tables `is_complete` is False, and what happens in those left out goes unseen.
+    Memory is read and compared in windows of `window` bytes, a page or a multiple: as far as they hold tables.
     """
 
     def __init__(
-        self, target: Target, mode: PagingMode, root_pa: int, region: PageTableRegion | None, limit: int
+        self,
+        target: Target,
+        mode: PagingMode,
+        root_pa: int,
+        region: PageTableRegion | None,
+        *,
+        limit: int,
+        window: int = PAGE_SIZE,
     ) -> None:
         self.target = target
         self.mode = mode
         self.root_pa = root_pa
         self.region = region
         self.limit = limit
+        self.window = window
         self.is_complete = True
         self.tables: dict[int, Table] = {}
         self.mapped: dict[int, int] = {}
+        self._windows: dict[int, Window] = {}
         self._idle: dict[int, bytes] | None = None
         self._difference = Difference()
         self._add_tables([(root_pa, mode.root_level, 0, 0)])
@@ -111,11 +138,8 @@ class Shadow:
 
     def read_pte(self, pte_pa: int) -> int:
         """The PTE at `pte_pa` as it was at the last look; one outside the shadow is read from the target."""
-        offset = pte_pa % PAGE_SIZE
-        table = self.tables.get(pte_pa - offset)
-        if table is None:
-            return self.target.read_pte(pte_pa)
-        return int.from_bytes(table.page[offset : offset + PTE_SIZE], "little")
+        table = self.tables.get(pte_pa & -PAGE_SIZE)
+        return self.target.read_pte(pte_pa) if table is None else pte_at(table.page, pte_pa % PAGE_SIZE // PTE_SIZE)
 
     def is_in_use(self, pa: int) -> bool:
         return pa in self.tables or pa in self.mapped
@@ -135,9 +159,8 @@ class Shadow:
     def refresh(self) -> Difference:
         """Look at every table again: what changed since the last look, in the order of a walk from the root."""
         difference = self._difference = Difference()
-        pas = list(self.tables)
-        for pa, page in zip(pas, self.target.read_pages(pas), strict=True):
-            if isinstance(page, bytes) and page != self.tables[pa].page:
+        for window in self._windows.values():
+            for pa, page in self._iter_changed(window):
                 difference.changes += self._replace(pa, page)
         came = self._find_taken_again(difference)
         for change in list(difference.changes):
@@ -150,6 +173,20 @@ class Shadow:
         difference.changes.sort(key=lambda change: (-change.level, change.va, change.pte_pa))
         difference.new_pages += (self._describe_new(pa) for pa in came)
         return difference
+
+    def _iter_changed(self, window: Window) -> Iterator[tuple[int, bytes]]:
+        """The tables in a window that hold something else than they did, and what."""
+        try:
+            content = self.target.read_physical(window.start, window.end - window.start)
+        except UnreadableMemory:
+            return  # Tables were here at the last look; memory that goes away is no handler's work.
+        if content == window.content:
+            return
+        window.content = content
+        for pa in sorted(window.tables):
+            page = content[pa - window.start : pa - window.start + PAGE_SIZE]
+            if page != self.tables[pa].page:
+                yield pa, page
 
     def _find_taken_again(self, difference: Difference) -> dict[int, None]:
         """The tables that were emptied and, in the same go, mapped: pages in use that were allocated once more.
@@ -167,11 +204,10 @@ class Shadow:
 
     def _replace(self, table_pa: int, page: bytes) -> list[Change]:
         table = self.tables[table_pa]
-        before, table.page = TABLE.unpack(table.page), page
+        before, table.page = table.page, page
         return [
-            self._change(table_pa, table, index, old, new)
-            for index, (old, new) in enumerate(zip(before, TABLE.unpack(page), strict=True))
-            if old != new
+            self._change(table_pa, table, index, pte_at(before, index), pte_at(page, index))
+            for index in iter_differences(before, page)
         ]
 
     def _change(self, table_pa: int, table: Table, index: int, old: int, new: int) -> Change:
@@ -212,9 +248,9 @@ class Shadow:
             table.parents.discard(parent)
             if table.parents or pa == self.root_pa:
                 continue
-            del self.tables[pa]
-            for index, pte in enumerate(TABLE.unpack(table.page)):
-                link = self._link(pte, table.level)
+            self._remove_table(pa)
+            for index in iter_differences(ZERO_PAGE, table.page):
+                link = self._link(pte_at(table.page, index), table.level)
                 if link is not None and link.is_table:
                     todo.append((link.pa, pa + index * PTE_SIZE))
                 elif link is not None and self.mapped.get(link.pa) == self._entry_va(table, index):
@@ -254,8 +290,10 @@ class Shadow:
         page = self.target.read_pages([pa])[0]
         if isinstance(page, UnreadableMemory):
             return []
-        table = self.tables[pa] = Table(page, change.level - 1, change.va, {change.pte_pa})
+        table = self._put_table(pa, Table(page, change.level - 1, change.va, {change.pte_pa}))
         self._difference.became_tables[pa] = table.level
+        if page == ZERO_PAGE:
+            return []
         left = TABLE.unpack(self._idle[pa]) if self._idle and pa in self._idle else None
         return [
             self._change(pa, table, index, 0, pte)
@@ -276,6 +314,22 @@ class Shadow:
     def _count_alike(left: bytes, page: bytes) -> int:
         return sum(1 for old, new in zip(TABLE.unpack(left), TABLE.unpack(page), strict=True) if old and old == new)
 
+    def _put_table(self, pa: int, table: Table) -> Table:
+        self.tables[pa] = table
+        window = self._windows.setdefault(pa // self.window, Window())
+        window.tables.add(pa)
+        window.fit()
+        return table
+
+    def _remove_table(self, pa: int) -> None:
+        del self.tables[pa]
+        window = self._windows[pa // self.window]
+        window.tables.discard(pa)
+        if window.tables:
+            window.fit()
+        else:
+            del self._windows[pa // self.window]
+
     def _add_tables(self, todo: list[tuple[int, int, int, int]]) -> None:
         """Take in tables (pa, level, va, the PTE that points there) that were there before we looked, and all below."""
         while todo:
@@ -287,16 +341,30 @@ class Shadow:
                 elif len(self.tables) == self.limit:
                     self.is_complete = False
                 elif isinstance(page, bytes):
-                    self.tables[pa] = Table(page, level, va, {parent})
+                    self._put_table(pa, Table(page, level, va, {parent}))
                     below += self._iter_children(pa)
             todo = below
 
     def _iter_children(self, table_pa: int) -> Iterator[tuple[int, int, int, int]]:
         """The tables that a table points to; pages of the region that its leaves map are noted by the way."""
         table = self.tables[table_pa]
-        for index, pte in enumerate(TABLE.unpack(table.page)):
-            link = self._link(pte, table.level) if pte else None
+        for index in iter_differences(ZERO_PAGE, table.page):
+            link = self._link(pte_at(table.page, index), table.level)
             if link is not None and link.is_table:
                 yield link.pa, table.level - 1, self._entry_va(table, index), table_pa + index * PTE_SIZE
             elif link is not None:
                 self.mapped.setdefault(link.pa, self._entry_va(table, index))
+
+
+def pte_at(page: bytes, index: int) -> int:
+    """The PTE number `index` of a table page."""
+    return int.from_bytes(page[index * PTE_SIZE : (index + 1) * PTE_SIZE], "little")
+
+
+def iter_differences(before: bytes, page: bytes) -> Iterator[int]:
+    """The indexes of the PTEs in which two table pages differ, in order; without a loop over those that are alike."""
+    difference = int.from_bytes(before, "little") ^ int.from_bytes(page, "little")
+    while difference:
+        index = ((difference & -difference).bit_length() - 1) // PTE_BITS
+        yield index
+        difference = difference >> (index + 1) * PTE_BITS << (index + 1) * PTE_BITS

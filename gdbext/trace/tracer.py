@@ -42,6 +42,7 @@ ROUNDS_KEPT = 8
 PLACES_KEPT = 4096
 
 ReadRegister = Callable[[str], int]
+ReadMemory = Callable[[int, int], bytes | None]
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,14 @@ class Scene(Protocol):
     def describe_source(self, pc: int) -> str | None:
         """`file:line` of the code at `pc`."""
 
-    def read_backtrace(self, pc: int, limit: int) -> Sequence[Frame]:
-        """At most `limit` frames of the code that trapped at `pc`, innermost first; asked at a handler's entry."""
+    def read_backtrace(self, pc: int, limit: int, read: ReadRegister, read_virtual: ReadMemory) -> Sequence[Frame]:
+        """At most `limit` frames of the code that trapped at `pc`, innermost first; asked at a handler's entry.
+
+        `read_virtual` reads memory as the trapped code sees it.
+        """
+
+    def read_deep_backtrace(self, pc: int, limit: int) -> Sequence[Frame]:
+        """The same with the arguments of each frame."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +176,14 @@ class Tracer:
         tell: Callable[[FaultRecord], None],
         *,
         table_limit: int,
+        window: int = PAGE_SIZE,
         patience: int = DEFAULT_PATIENCE,
     ) -> None:
         self.target = target
         self.scene = scene
         self.tell = tell
         self.table_limit = table_limit
+        self.window = window
         self.patience = patience
         self.region: PageTableRegion | None = target.page_table_region()
         self.counts = Counts()
@@ -204,7 +213,7 @@ class Tracer:
             hart, handler, origin, cause, read(names.tval), read(names.epc), Satp(read("satp")), Status(status), pc
         )
         self._close_abandoned(state, origin)
-        state.stack.append(self._open_fault(state, trap))
+        state.stack.append(self._open_fault(state, trap, read))
 
     def leave(self, hart: int, handler: Privilege, pc: int, read: ReadRegister) -> None:
         """A hart is about to execute `mret` or `sret` at `pc`."""
@@ -292,7 +301,7 @@ class Tracer:
                 entry.record.why = "the handler was left otherwise than by an mret or sret that is known"
                 self.tell(entry.record)
 
-    def _open_fault(self, state: HartState, trap: PageFault) -> OpenFault:
+    def _open_fault(self, state: HartState, trap: PageFault, read: ReadRegister) -> OpenFault:
         shadow = self._shadow(trap.satp)
         self._look(shadow)
         walked, verdict = self._judge(trap, shadow)
@@ -300,7 +309,13 @@ class Tracer:
         self.counts.faults += 1
         self.counts.in_region += in_region is True
         self.counts.outside += in_region is False
-        frames = self.scene.read_backtrace(trap.pc, BACKTRACE_KEPT if in_region else BACKTRACE_DEPTH)
+        is_explained = in_region is False and self.counts.outside <= OUTSIDE_EXPLAINED
+        if is_explained:
+            frames = self.scene.read_deep_backtrace(trap.pc, BACKTRACE_DEPTH)
+        else:
+            frames = self.scene.read_backtrace(
+                trap.pc, BACKTRACE_KEPT, read, lambda va, size: self._read_virtual(trap, shadow, va, size)
+            )
         record = FaultRecord(
             seq=self.counts.faults,
             hart=trap.hart,
@@ -321,7 +336,7 @@ class Tracer:
         if verdict.works:
             text = "the tables allow this access: the hart has an older translation, or they changed since"
             record.notices.append(Notice("stale", text))
-        if in_region is False and self.counts.outside <= OUTSIDE_EXPLAINED:
+        if is_explained:
             record.notices.append(describe_outside(self.target, shadow, trap.va))
             recursion = describe_recursion(frames)
             if recursion is not None:
@@ -453,11 +468,21 @@ class Tracer:
         known = self._places.get(trap.pc)
         if (known is not None and known.instruction is not None) or trap.access is Access.FETCH:
             return None
-        pa: int | None = trap.pc
+        return self._read_virtual(trap, shadow, trap.pc, 4 if trap.pc % PAGE_SIZE <= PAGE_SIZE - 4 else 2)
+
+    def _read_virtual(self, trap: PageFault, shadow: Shadow, va: int, size: int) -> bytes | None:
+        """Memory as the code that trapped sees it, as long as it lies in one piece; None where it cannot be read."""
+        pa: int | None = va
         if trap.origin != Privilege.M:
-            pa = walk(shadow, shadow.mode, shadow.root_pa, trap.pc, self._find_rules(trap.hart)).pa
+            rules = self._find_rules(trap.hart)
+            pages = range(va & -PAGE_SIZE, va + size, PAGE_SIZE)
+            walks = [walk(shadow, shadow.mode, shadow.root_pa, page, rules).pa for page in pages]
+            first = walks[0] if walks else None
+            if first is None or walks != list(range(first, first + PAGE_SIZE * len(walks), PAGE_SIZE)):
+                return None
+            pa = first + va % PAGE_SIZE
         try:
-            return None if pa is None else self.target.read_physical(pa, 4 if pa % PAGE_SIZE <= PAGE_SIZE - 4 else 2)
+            return None if pa is None else self.target.read_physical(pa, size)
         except UnreadableMemory:
             return None
 
@@ -469,7 +494,8 @@ class Tracer:
         if shadow is None or shadow.mode is not (satp.mode or BARE):
             while len(self._shadows) >= SHADOWS_KEPT:
                 del self._shadows[next(iter(self._shadows))]
-            shadow = Shadow(self.target, satp.mode or BARE, satp.root_pa, self.region, self.table_limit)
+            mode, limit, window = satp.mode or BARE, self.table_limit, self.window
+            shadow = Shadow(self.target, mode, satp.root_pa, self.region, limit=limit, window=window)
             shadow.remember_idle_pages()
         else:
             del self._shadows[satp.root_pa]
