@@ -14,6 +14,7 @@ from gdbext.commands.options import NO_SPACE_OPTIONS, select_space
 from gdbext.errors import BadInput, Sv39Error
 from gdbext.frontend import load_commands, run_command
 from gdbext.live import expressions
+from gdbext.live.stub import describe_error
 from gdbext.live.style import present_style
 from gdbext.live.target import find_target, live_targets, take_notes, watch_events
 from gdbext.tables.walk import Walk, walk
@@ -76,10 +77,16 @@ def complete(name: str, text: str, word: str) -> list[str] | int:
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """What the program could not answer becomes GDB's one clean line; a bug keeps its traceback."""
+    connection = gdb.selected_inferior().connection
     try:
         yield
     except Sv39Error as error:
         raise gdb.GdbError(str(error)) from error
+    except (gdb.error, RuntimeError) as error:
+        # A thread, a frame or a connection that is used after the target has died.
+        if connection is None or connection.is_valid():
+            raise
+        raise gdb.GdbError(f"the target went away: {describe_error(error)}") from error
     finally:
         for target in live_targets():
             target.leave_physical()

@@ -21,7 +21,7 @@ def is_lost(error: gdb.error) -> bool:
     return any(word in text for word in LOST_WORDS)
 
 
-def describe_error(error: gdb.error) -> str:
+def describe_error(error: gdb.error | RuntimeError) -> str:
     """GDB's error text in one line."""
     return " ".join(str(error).split())
 
@@ -39,7 +39,7 @@ class Stub:
         """The answer to a raw packet; empty where the stub does not know it. Raises `TargetLost`."""
         try:
             answer = self.connection.send_packet(packet)
-        except gdb.error as error:
+        except (gdb.error, RuntimeError) as error:  # the latter where GDB has noticed already
             raise TargetLost(f"the target went away: {describe_error(error)}") from error
         return answer if isinstance(answer, bytes) else answer.encode("latin-1")
 
