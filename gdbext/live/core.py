@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import gdb
 
 from gdbext.errors import UnsupportedTarget
-from gdbext.live import expressions
+from gdbext.live.expressions import GdbSymbols
 from gdbext.live.parameters import table_region
-from gdbext.target.base import PageTableRegion, Section
+from gdbext.target.base import PageTableRegion
 from gdbext.target.core import CoreTarget
 from gdbext.target.elfcore import read_elf_core
 
@@ -19,7 +18,7 @@ from gdbext.target.elfcore import read_elf_core
 QUOTED_FILE = re.compile(r"^\t[`'\u2018](.+)['\u2019], ", re.MULTILINE)
 
 
-class GdbCoreTarget(CoreTarget):
+class GdbCoreTarget(GdbSymbols, CoreTarget):
     """The core of GDB's present inferior. Its threads are the harts in the order of the file."""
 
     def __init__(self, connection: gdb.TargetConnection) -> None:
@@ -37,18 +36,6 @@ class GdbCoreTarget(CoreTarget):
             return super().current_hart
         threads = sorted(gdb.selected_inferior().threads(), key=lambda thread: thread.num)
         return numbers[[thread.ptid for thread in threads].index(selected.ptid)]
-
-    def evaluate(self, expression: str) -> int:
-        return expressions.evaluate(expression)
-
-    def describe_symbol(self, va: int) -> str | None:
-        return expressions.describe_symbol(va)
-
-    def symbol_address(self, name: str) -> int | None:
-        return expressions.symbol_address(name)
-
-    def sections(self) -> Sequence[Section]:
-        return expressions.read_sections()
 
     def page_table_region(self) -> PageTableRegion | None:
         return table_region.chosen or self.table_region or table_region.region

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -109,3 +109,19 @@ def read_sections() -> tuple[Section, ...]:
     text, _, _ = gdb.execute("maintenance info sections ALLOC", to_string=True).partition("Core file:")
     found = (Section(name, int(start, 16), int(end, 16)) for start, end, name in SECTION_LINE.findall(text))
     return tuple(sorted((s for s in found if s.end > s.start), key=lambda s: s.start))
+
+
+class GdbSymbols:
+    """What of a target GDB itself answers: expressions and symbols."""
+
+    def evaluate(self, expression: str) -> int:
+        return evaluate(expression)
+
+    def describe_symbol(self, va: int) -> str | None:
+        return describe_symbol(va)
+
+    def symbol_address(self, name: str) -> int | None:
+        return symbol_address(name)
+
+    def sections(self) -> Sequence[Section]:
+        return read_sections()

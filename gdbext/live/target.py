@@ -7,9 +7,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import gdb
 
-from gdbext.errors import NoMemory, TargetLost, UnreadableMemory, UnsupportedTarget
+from gdbext.errors import TargetLost, UnreadableMemory, UnsupportedTarget
 from gdbext.live import expressions
 from gdbext.live.core import GdbCoreTarget
+from gdbext.live.expressions import GdbSymbols
 from gdbext.live.machine import HartOptions, choose_ad_update, choose_svpbmt, decode_flat_view, read_hart_options
 from gdbext.live.parameters import table_region, transport_setting
 from gdbext.live.stub import Stub, describe_error, is_lost
@@ -17,13 +18,13 @@ from gdbext.live.transports import Transport
 from gdbext.riscv.paging import PAGE_SIZE, U64_MASK
 from gdbext.riscv.pmp import decode_pmp
 from gdbext.riscv.rules import TranslationRules
-from gdbext.target.base import MemoryRegion, PageTableRegion, Section, Target
+from gdbext.target.base import MemoryRegion, PageTableRegion, Target
 
 # More harts than this, and the memory map would be an answer too long for the stub (see `Stub.monitor`).
 MAX_HARTS_FOR_MEMORY_MAP = 128
 
 
-class LiveTarget(Target):
+class LiveTarget(GdbSymbols, Target):
     """GDB's present target. One object lives as long as a connection; what it caches lasts until the target runs."""
 
     def __init__(self, connection: gdb.TargetConnection) -> None:
@@ -146,22 +147,9 @@ class LiveTarget(Target):
     def read_physical(self, pa: int, size: int) -> bytes:
         content = self._need_transport().read(pa, size)
         if content is None:
-            self._check_ram(pa, size)
+            self.check_ram(pa, size)
             content = self._need_stub().read(pa, size)
         return content
-
-    def _check_ram(self, pa: int, size: int) -> None:
-        """Raises `NoMemory` unless RAM or ROM is known to lie behind all of the range."""
-        if self.memory_regions() is None:
-            return
-        end = pa
-        while end < pa + size:
-            region = self.region_at(end)
-            if region is None:
-                raise NoMemory(pa, size, "no memory there")
-            if not region.is_ram:
-                raise NoMemory(pa, size, f"not RAM, but the device {region.name}")
-            end = region.end
 
     def read_pages(self, pas: Sequence[int]) -> list[bytes | UnreadableMemory]:
         pages = self._need_transport().read_pages(pas)
@@ -202,20 +190,6 @@ class LiveTarget(Target):
             assumed.append("the hardware sets A and D: the target does not tell")
         ad_update = choose_ad_update(options.svade, options.svadu, menvcfg or 0)
         return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self.read_pmp(hart)), tuple(assumed))
-
-    # Expressions and symbols are GDB's
-
-    def evaluate(self, expression: str) -> int:
-        return expressions.evaluate(expression)
-
-    def describe_symbol(self, va: int) -> str | None:
-        return expressions.describe_symbol(va)
-
-    def symbol_address(self, name: str) -> int | None:
-        return expressions.symbol_address(name)
-
-    def sections(self) -> Sequence[Section]:
-        return expressions.read_sections()
 
     def page_table_region(self) -> PageTableRegion | None:
         return table_region.region

@@ -124,6 +124,19 @@ class Target(ABC):
         """Which part of the memory a file holds, in words; None where all of it can be read."""
         return None
 
+    def check_ram(self, pa: int, size: int) -> None:
+        """Raises `NoMemory` where it is known that neither RAM nor ROM lies behind all of the range."""
+        if self.memory_regions() is None:
+            return
+        position = pa
+        while position < pa + size:
+            region = self.region_at(position)
+            if region is None:
+                raise NoMemory(pa, size, "no memory there")
+            if not region.is_ram:
+                raise NoMemory(pa, size, f"not RAM, but the device {region.name}")
+            position = region.end
+
     def check_final(self, pa: int) -> None:
         """Raises `NoMemory` if nothing at all, neither RAM nor device, is known to answer at `pa`."""
         if self.region_at(pa) is None and self.memory_regions() is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gdbext.errors import NoMemory, NotCaptured
+from gdbext.errors import NotCaptured
 from gdbext.riscv.csrs import MENVCFG_ADUE, MENVCFG_PBMTE
 from gdbext.riscv.pmp import decode_pmp
 from gdbext.riscv.registers import ALIASES
@@ -69,21 +69,8 @@ class CoreTarget(Target):
         try:
             return self.capture.memory.read(pa, size)
         except NotCaptured:
-            self._check_ram(pa, size)
+            self.check_ram(pa, size)
             raise
-
-    def _check_ram(self, pa: int, size: int) -> None:
-        """Raises `NoMemory` where the machine is known to have had no RAM for some of the range."""
-        if self._regions is None:
-            return
-        position = pa
-        while position < pa + size:
-            region = self.region_at(position)
-            if region is None:
-                raise NoMemory(pa, size, "no memory there")
-            if not region.is_ram:
-                raise NoMemory(pa, size, f"not RAM, but the device {region.name}")
-            position = region.end
 
     def memory_regions(self) -> Sequence[MemoryRegion] | None:
         return self._regions

@@ -100,6 +100,8 @@ def read_elf_core(path: Path) -> Capture:
             notes += bytes(-len(notes) % 4)
     if not segments:
         raise BadFile(f"{path} has no memory in it: no PT_LOAD segment")
+    if len(segments) > 1 and not any(segment.start for segment in segments):
+        raise BadFile(f"{path} knows its memory by virtual addresses only: every p_paddr is 0")
     try:
         harts, facts = unpack_notes(bytes(notes))
     except DamagedNote as error:

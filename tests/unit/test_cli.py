@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -179,28 +180,26 @@ class TestOutput:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "w") as closed:
-            ran = subprocess.run(
-                [sys.executable, "-m", "gdbext", core, "maps", "-hart", "0"],
-                cwd=ROOT,
-                stdout=closed,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-        assert (ran.returncode, ran.stderr) == (3, "")
+            assert run_into(closed, core, "maps", "-hart", "0") == (3, "")
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
     def test_a_full_disk(self, core: str) -> None:
         with open("/dev/full", "w") as full:
-            ran = subprocess.run(
-                [sys.executable, "-m", "gdbext", core, "maps", "-hart", "0"],
-                cwd=ROOT,
-                stdout=full,
-                stderr=subprocess.PIPE,
-                text=True,
-                check=False,
-            )
-        assert (ran.returncode, ran.stderr) == (2, "sv39: cannot write the answer: No space left on device\n")
+            complaint = "sv39: cannot write the answer: No space left on device\n"
+            assert run_into(full, core, "maps", "-hart", "0") == (2, complaint)
+
+
+def run_into(output: IO[str], *words: str) -> tuple[int, str]:
+    """The status and the complaints of a shell command that writes its answer to `output`."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "gdbext", *words],
+        cwd=ROOT,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return ran.returncode, ran.stderr
 
 
 def peak_memory(*words: str) -> int:

@@ -286,6 +286,7 @@ class TestBadFiles:
             (pack_elf(LOAD, phentsize=32), "program headers of 32 bytes"),
             (pack_elf(LOAD, phnum=9000), "it ends within its 9000 program headers"),
             (pack_elf(), "no memory in it"),
+            (pack_elf((0, b"x"), (0, b"y")), "by virtual addresses only: every p_paddr is 0"),
             (pack_elf(LOAD)[:-1], "ends within the segment of physical memory at 0x80000000"),
             (pack_elf((1 << 56, b"x")), "beyond the 56-bit physical addresses"),
             (patch(pack_elf(LOAD), PHDR_FIELD["filesz"], "<Q", 65), "more bytes in the file than in memory"),
