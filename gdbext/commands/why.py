@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gdbext.commands.declaration import Argument, Kind, Status, command
 from gdbext.commands.options import HART_OPTION, NO_SPACE_OPTIONS, read_status, select_space
-from gdbext.errors import NoMemory, NotCaptured, UnsupportedTarget
+from gdbext.errors import BadInput, NoMemory, NotCaptured, UnsupportedTarget
 from gdbext.riscv import csrs
 from gdbext.riscv.instruction import Instruction, decode_instruction, decode_length
 from gdbext.riscv.paging import BARE
@@ -147,7 +147,7 @@ def _judge_again(
 def read_trap(target: Target, hart: int, level: Privilege | None = None) -> Trap:
     """The trap that `hart` is in or has just come back from; `level` None finds out which registers tell of it.
 
-    Raises `UnsupportedTarget` where the target has no trap registers.
+    Raises `UnsupportedTarget` where the target has no trap registers, and `BadInput` where they tell of no trap.
     """
     priv = target.read_csr(hart, "priv")
     present = Privilege(priv & csrs.PRIV_MASK) if priv is not None and priv & csrs.PRIV_MASK != 2 else None
@@ -159,6 +159,9 @@ def read_trap(target: Target, hart: int, level: Privilege | None = None) -> Trap
     cause, tval, epc = (target.read_csr(hart, name) for name in names)
     if cause is None or tval is None or epc is None:
         raise UnsupportedTarget(f"{target.name} has no {', '.join(names)} for hart {hart}: nothing tells of a trap")
+    if cause == tval == 0:
+        # As after reset. A misaligned fetch, which is cause 0, gives its address.
+        raise BadInput(f"hart {hart} has not trapped to {level.name}-mode: {names[0]} and {names[1]} are 0")
     is_over = present is not None and present < level
     status = read_status(target, hart)
     origin: Privilege | None = None
