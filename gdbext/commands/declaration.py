@@ -162,6 +162,25 @@ class Command:
         lines += [f"  {example}" for example in self.examples]
         return "\n".join(lines)
 
+    def find_argument(self, words: Sequence[str]) -> Argument | None:
+        """The argument that a word after `words` would be: an option's value, or the next positional; None for none."""
+        by_name = {option.name.lstrip("-"): option for option in self.options}
+        expected: Argument | None = None
+        positionals = 0
+        for word in words:
+            option = by_name.get(word.lstrip("-")) if word.startswith("-") else None
+            if option is not None:
+                expected = None if option.kind is Kind.FLAG else option
+            elif expected is not None:
+                expected = None
+            else:
+                positionals += 1
+        if expected is not None or not self.positionals:
+            return expected
+        if positionals < len(self.positionals):
+            return self.positionals[positionals]
+        return self.positionals[-1] if self.positionals[-1].many else None
+
     def complete_options(self, word: str) -> list[str]:
         """The options that begin with `word`, with as many dashes as the user typed."""
         dashes = "--" if word.startswith("--") else "-"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import importlib
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -58,20 +59,25 @@ def refuse(name: str) -> None:
         REGISTRY.find(name)
 
 
-def complete(name: str, text: str, word: str) -> list[str] | int:
-    """Options after a dash, the choices or file names of an option, and expressions everywhere else."""
+def complete(name: str, text: str, word: str | None) -> list[str] | int:
+    """Options after a dash, else what the argument or option at this place takes: choices, file names, expressions."""
     declared = find_command(name)
     words = text.split()
     current = words.pop() if words and not text[-1].isspace() else ""
-    option = next((o for o in declared.options if words and words[-1].lstrip("-") == o.name.lstrip("-")), None)
+    # GDB completes the word after its own break characters, of which dash, dot and slash are some. It asks without a
+    # word first, to find out which completer there is.
+    skip = len(current) - len(word or "")
     if current.startswith("-"):
-        # GDB completes the word after its own break characters, of which the dash is one.
-        skip = len(current) - len(word)
         return [match[skip:] for match in declared.complete_options(current)]
-    if option is not None and option.choices:
-        return [choice for choice in option.choices if choice.startswith(current)]
-    kind = option.kind if option is not None and option.kind is not Kind.FLAG else Kind.ADDRESS
-    return {Kind.FILE: gdb.COMPLETE_FILENAME, Kind.ADDRESS: gdb.COMPLETE_EXPRESSION}.get(kind, gdb.COMPLETE_NONE)
+    argument = declared.find_argument(words)
+    if argument is None:
+        return gdb.COMPLETE_NONE
+    if argument.choices:
+        return [choice for choice in argument.choices if choice.startswith(current)]
+    if argument.kind is Kind.FILE:
+        # GDB's own completer takes the whole line for a file name.
+        return [match[skip:] for match in sorted(glob.glob(glob.escape(current) + "*"))]
+    return gdb.COMPLETE_EXPRESSION if argument.kind is Kind.ADDRESS else gdb.COMPLETE_NONE
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class Sv39Command(gdb.Command):
 
         answer.run(self.name, argument)
 
-    def complete(self, text: str, word: str) -> list[str] | int:
+    def complete(self, text: str, word: str | None) -> list[str] | int:
         from gdbext.live import answer
 
         return answer.complete(self.name, text, word)

@@ -14,6 +14,7 @@ import pytest
 from scripts.qemu import GDB, QEMU, ROOT, SAMPLE_KERNEL, Machine
 from tests.live.debugger import stop_at
 
+NEW_GDB = ROOT / ".venv" / "bin" / "gdb"
 CROSS_COMPILE = os.environ.get("CROSS_COMPILE", "riscv64-unknown-elf-")
 
 
@@ -71,3 +72,16 @@ def finished(sample_kernel: Path) -> Iterator[Machine]:
 def machine(boot: Boot) -> Machine:
     """The sample kernel with its default scenario, stopped at reset."""
     return boot()
+
+
+@pytest.fixture(scope="session", params=["13", "18"])
+def gdb(request: pytest.FixtureRequest) -> str:
+    """The system's GDB, and the newer one that comes with the test dependencies."""
+    if request.param == "13":
+        return GDB
+    if not NEW_GDB.exists():
+        reason = "no newer GDB: .venv has no gdb-for-pwndbg (scripts/setup installs it)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return str(NEW_GDB)

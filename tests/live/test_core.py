@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from tests.live.conftest import Boot
 from tests.live.debugger import debug, stop_at
 from tests.live.monitor import Monitor
 
-NEW_GDB = ROOT / ".venv" / "bin" / "gdb"
 COMMANDS = (
     "sv39 satp",
     "sv39 walk $pc $sp",
@@ -41,19 +39,6 @@ COMMANDS = (
 )
 # These read all memory.
 WHOLE_COMMANDS = ("sv39 roots", "sv39 find -string region -perm r--", "sv39 find 0x21000401 -physical")
-
-
-@pytest.fixture(scope="session", params=["13", "18"])
-def gdb(request: pytest.FixtureRequest) -> str:
-    """The system's GDB, and the newer one that comes with the test dependencies."""
-    if request.param == "13":
-        return GDB
-    if not NEW_GDB.exists():
-        reason = "no newer GDB: .venv has no gdb-for-pwndbg (scripts/setup installs it)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return str(NEW_GDB)
 
 
 def save(machine: Machine, location: str, path: Path, commands: Sequence[str], *options: str) -> list[str]:
