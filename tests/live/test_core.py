@@ -222,3 +222,33 @@ def test_the_core_of_qemu_and_an_image_of_the_ram(boot: Boot, tmp_path: Path) ->
         assert opened.harts == (0,)
         assert opened.ask("roots")[0]["roots"][0]["satp"] == satp_value
         assert opened.walk("kalloc", satp=satp_value)["assumed"]
+
+
+def list_pages(maps: str) -> dict[int, tuple[int, str]]:
+    """The pa and the flags of every mapped page, by va, out of the JSON of `maps`."""
+    return {
+        int(m["va"], 16) + offset: (int(m["pa"], 16) + offset, m["flags"])
+        for m in json.loads(maps)["maps"]
+        for offset in range(0, m["size"], 0x1000)
+    }
+
+
+@pytest.mark.parametrize("scenario", ["retry", "double", "no-dirty-d"])
+def test_diff_is_the_difference_of_the_maps(boot: Boot, tmp_path: Path, scenario: str) -> None:
+    machine = boot(append=scenario)
+    snapshot = tmp_path / "before"
+    stop_at(machine, "kalloc")
+    before, _ = debug(machine, "sv39 maps -json", f"sv39 snapshot save {snapshot}")
+    stop_at(machine, "end_machine")
+    after, diff = debug(machine, "sv39 maps -json", f"sv39 diff {snapshot} -json")
+    old, new = list_pages(before.text), list_pages(after.text)
+    changed = {
+        int(change["va"], 16) + offset: [
+            state and (int(state["pa"], 16) + offset, state["flags"]) for state in (change["old"], change["new"])
+        ]
+        for change in diff.json()[0]["ranges"]
+        for offset in range(0, change["size"], 0x1000)
+    }
+    assert changed
+    assert diff.status == 1
+    assert changed == {va: [old.get(va), new.get(va)] for va in old.keys() | new.keys() if old.get(va) != new.get(va)}
