@@ -101,6 +101,6 @@ def _state_json(state: tuple[int, int] | None) -> dict[str, object] | None:
     return {
         "pa": hex_string(pa),
         "flags": describe_map_flags(attributes),
-        "pbmt": PBMT_NAMES[pte.pbmt],
+        "pbmt": pte.pbmt,
         "napot": pte.is_napot,
     }
