@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 # See gdbext.live.transports, which is not imported until somebody asks for memory.
 TRANSPORTS = ("auto", "file", "process", "stub")
 
+# In the order of `show sv39`.
+SETTINGS = ("table-region", "trap-handler", "transport")
+
 
 class SetPrefix(gdb.Command):
     """Settings of sv39."""
@@ -20,12 +23,25 @@ class SetPrefix(gdb.Command):
     def __init__(self) -> None:
         super().__init__("set sv39", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
 
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """GDB comes here where no setting follows, or an unknown one."""
+        if argument:
+            raise gdb.GdbError(f'there is no setting "{argument}"; try "help set sv39"')
+        gdb.execute("help set sv39")
+
 
 class ShowPrefix(gdb.Command):
     """Show the settings of sv39."""
 
     def __init__(self) -> None:
         super().__init__("show sv39", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        """GDB comes here where no setting follows, or an unknown one."""
+        if argument:
+            raise gdb.GdbError(f'there is no setting "{argument}"; try "help show sv39"')
+        for name in SETTINGS:
+            gdb.execute(f"show sv39 {name}")
 
 
 class TableRegion(gdb.Parameter):
