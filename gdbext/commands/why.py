@@ -25,7 +25,10 @@ RIGHT_AFTER = 8
 
 @dataclass(frozen=True)
 class Trap:
-    """The trap registers of one level (M or S) of a hart, and where the hart is now."""
+    """The trap registers of one level (M or S) of a hart, and whether the hart has come back from the trap.
+
+    `is_over` is None where nothing tells: an S-mode kernel is as often past its last trap as in its handler.
+    """
 
     hart: int
     level: Privilege
@@ -33,7 +36,7 @@ class Trap:
     tval: int
     epc: int
     origin: Privilege | None
-    is_over: bool
+    is_over: bool | None
 
     @property
     def is_interrupt(self) -> bool:
@@ -162,7 +165,7 @@ def read_trap(target: Target, hart: int, level: Privilege | None = None) -> Trap
     if cause == tval == 0:
         # As after reset. A misaligned fetch, which is cause 0, gives its address.
         raise BadInput(f"hart {hart} has not trapped to {level.name}-mode: {names[0]} and {names[1]} are 0")
-    is_over = present is not None and present < level
+    is_over = _find_is_over(level, present, pc, epc)
     status = read_status(target, hart)
     origin: Privilege | None = None
     if is_over:
@@ -173,13 +176,26 @@ def read_trap(target: Target, hart: int, level: Privilege | None = None) -> Trap
     return Trap(hart, level, cause, tval, epc, origin, is_over)
 
 
+def _find_is_over(level: Privilege, present: Privilege | None, pc: int | None, epc: int) -> bool | None:
+    if present is None:
+        return None
+    if present is Privilege.S and level is Privilege.S:
+        return True if pc is not None and is_right_after(pc, epc) else None
+    return present < level
+
+
+def is_right_after(pc: int, epc: int) -> bool:
+    """Whether a hart at `pc` stands where a handler returns to for a retry, or has just done it."""
+    return epc <= pc <= epc + RIGHT_AFTER
+
+
 def _choose_level(target: Target, hart: int, present: Privilege | None, pc: int | None) -> Privilege:
     mepc, mcause = target.read_csr(hart, "mepc"), target.read_csr(hart, "mcause")
     if mepc is None or mcause is None:
         return Privilege.S
     if present in (Privilege.M, None):
         return Privilege.M
-    if pc is not None and mcause and mepc <= pc <= mepc + RIGHT_AFTER:
+    if pc is not None and mcause and is_right_after(pc, mepc):
         return Privilege.M
     if target.read_csr(hart, "scause") or target.read_csr(hart, "sepc"):
         return Privilege.S

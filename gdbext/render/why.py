@@ -17,12 +17,17 @@ SCHEMA = "sv39.why/1"
 def iter_text(result: WhyResult, style: Style) -> Iterator[str]:
     trap = result.trap
     letter = trap.level.name.lower()
-    when = "came back from" if trap.is_over else "is in"
+    hart = f"hart {trap.hart}"
+    subject = {
+        True: f"{hart} came back from a trap",
+        False: f"{hart} is in a trap",
+        None: f"the last trap of {hart}",
+    }[trap.is_over]
     origin = f" from {describe_privilege(trap.origin)}" if trap.origin is not None else ""
     number = trap.cause & ~(1 << 63)
     kind = "interrupt" if trap.is_interrupt else "cause"
     yield (
-        f"hart {trap.hart} {when} a trap to {describe_privilege(trap.level)}{origin}: "
+        f"{subject} to {describe_privilege(trap.level)}{origin}: "
         + style.bad(f"{describe_cause(trap.cause)}, {kind} {number}")
     )
     yield f"  {letter}epc   {_describe_place(trap.epc, result.pc_symbol, style)}{_describe_instruction(result)}"
@@ -38,13 +43,13 @@ def iter_text(result: WhyResult, style: Style) -> Iterator[str]:
     judged = f"{access} from {result.judged_from.name}"
     if result.verdict.works:
         yield f"  now, {judged} of {trap.tval:#x} would work: {describe_answer([result.verdict], style)}"
-        if not trap.is_over:
+        if trap.is_over is False:
             yield "  the tables have been mended since the trap, or the fault came from a stale TLB entry (sfence.vma)"
     else:
         yield f"  {judged} would fail now: {describe_answer([result.verdict], style)}"
         if result.mismatch is not None:
             yield f"  {result.mismatch}"
-    if trap.origin is Privilege.M and not trap.is_over:
+    if trap.origin is Privilege.M and trap.is_over is False:
         yield "  the access came from M-mode, so MPRV was set; judged as from S, since the trap overwrote MPP"
     if result.region is not None and trap.tval in result.region:
         yield f"  {trap.tval:#x} is in the page-table region {result.region.start:#x}-{result.region.end:#x}"
