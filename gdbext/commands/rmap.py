@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from gdbext.commands.declaration import Argument, Kind, Status, command
 from gdbext.commands.options import SPACE_OPTIONS, select_tables
-from gdbext.commands.roots import find_mode, search_roots
 from gdbext.errors import BadInput
 from gdbext.riscv.csrs import Satp
 from gdbext.riscv.paging import PA_BITS
+from gdbext.tables.roots import RootSearch, find_mode
 from gdbext.tables.scan import UNREADABLE, Scan, TableReader, UnreadableTable
 from gdbext.tables.space import AddressSpace
 from gdbext.target.base import Target
@@ -77,8 +77,9 @@ def _select_spaces(target: Target, arguments: Namespace) -> list[AddressSpace]:
         if value is not None and mode is not None and mode.levels:
             spaces.append(AddressSpace(mode, Satp(value).root_pa, Satp(value).asid, hart, f"hart {hart}"))
     if arguments.search:
-        found = search_roots(target, find_mode(target), target.current_hart)
-        spaces += [AddressSpace(r.mode, r.pa, 0, target.current_hart, "roots") for r in found.roots if not r.parents]
+        hart = target.current_hart
+        search = RootSearch(target, find_mode(target), target.translation_rules(hart))
+        spaces += [AddressSpace(root.mode, root.pa, 0, hart, "roots") for root in search.find() if not root.parents]
     unique = {(space.mode, space.root_pa): space for space in reversed(spaces)}
     if not unique:
         return [select_tables(target, arguments)]

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from gdbext.commands.declaration import Status, command
 from gdbext.commands.options import HART_OPTION, MODE_OPTION
-from gdbext.errors import UnsupportedTarget
-from gdbext.riscv.csrs import Satp
-from gdbext.riscv.paging import MODE_BY_NAME, SV39, PagingMode
-from gdbext.tables.roots import Root, RootSearch
+from gdbext.riscv.paging import MODE_BY_NAME, PagingMode
+from gdbext.tables.roots import Root, RootSearch, find_mode
 from gdbext.target.base import Target
 
 
@@ -48,23 +46,6 @@ class RootsResult:
 def roots_command(target: Target, arguments: Namespace) -> RootsResult:
     hart = target.require_hart(arguments.hart)
     mode = MODE_BY_NAME[arguments.mode] if arguments.mode else find_mode(target)
-    return search_roots(target, mode, hart)
-
-
-def find_mode(target: Target) -> PagingMode:
-    """The mode of the first hart that has paging on, or Sv39."""
-    for hart in target.harts:
-        value = target.read_csr(hart, "satp")
-        mode = Satp(value).mode if value is not None else None
-        if mode is not None and mode.levels:
-            return mode
-    return SV39
-
-
-def search_roots(target: Target, mode: PagingMode, hart: int) -> RootsResult:
-    """All of the target's memory, searched by the rules of `hart`. Raises `UnsupportedTarget` if there is no RAM."""
     search = RootSearch(target, mode, target.translation_rules(hart))
-    if not search.ranges:
-        raise UnsupportedTarget(f"{target.name} does not tell where its RAM is: there is nothing to search")
     roots = search.find()
     return RootsResult(mode, tuple(roots), len(target.sections()), search.searched_size, search.is_complete)

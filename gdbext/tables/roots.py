@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gdbext.errors import UnreadableMemory
+from gdbext.errors import UnreadableMemory, UnsupportedTarget
 from gdbext.riscv.csrs import Satp
-from gdbext.riscv.paging import PAGE_SIZE, PTES_PER_TABLE, PagingMode
+from gdbext.riscv.paging import PAGE_SIZE, PTES_PER_TABLE, SV39, PagingMode
 from gdbext.riscv.pte import PPN_MASK, PPN_SHIFT, Pte, V, is_aligned_superpage
 from gdbext.riscv.rules import TranslationRules
 from gdbext.tables.pages import iter_visits
@@ -76,14 +76,29 @@ class Root:
         )
 
 
+def find_mode(target: Target) -> PagingMode:
+    """The mode of the first hart that has paging on, or Sv39."""
+    for hart in target.harts:
+        value = target.read_csr(hart, "satp")
+        mode = Satp(value).mode if value is not None else None
+        if mode is not None and mode.levels:
+            return mode
+    return SV39
+
+
 class RootSearch:
-    """One search of a target's memory. `is_complete` is False where it had to stop, or memory could not be read."""
+    """One search of a target's memory. `is_complete` is False where it had to stop, or memory could not be read.
+
+    Raises `UnsupportedTarget` where there is no memory to search.
+    """
 
     def __init__(self, target: Target, mode: PagingMode, rules: TranslationRules) -> None:
         self.target = target
         self.mode = mode
         self.rules = rules
         self.ranges = [(start, end) for start, end in target.readable_ranges() if end - start >= PAGE_SIZE]
+        if not self.ranges:
+            raise UnsupportedTarget(f"{target.name} does not tell where its RAM is: there is nothing to search")
         self.searched_size = 0
         self.is_complete = target.describe_kept() is None
         self._starts = [start for start, _ in self.ranges]

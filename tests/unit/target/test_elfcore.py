@@ -8,6 +8,7 @@ import stat
 import struct
 import tempfile
 import tracemalloc
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,15 @@ class TestRoundTrip:
         path = tmp_path / "never.core"
         with pytest.raises(NoMemory):
             list(iter_write_core(path, [make_hart(0)], Facts(), [(RAM_PA, RAM_PA + PAGE_SIZE)], fail))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_interrupt_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        ranges = [(RAM_PA, RAM_PA + (4 << 20))]
+        writing = iter_write_core(tmp_path / "never.core", [make_hart(0)], Facts(), ranges, lambda _pa, n: bytes(n))
+        assert isinstance(writing, Generator)
+        assert next(writing) == 1 << 20
+        with pytest.raises(KeyboardInterrupt):
+            writing.throw(KeyboardInterrupt())
         assert list(tmp_path.iterdir()) == []
 
     def test_more_segments_than_fit_in_the_elf_header(self, tmp_path: Path) -> None:
