@@ -30,6 +30,8 @@ from gdbext.target.filememory import FileMemory, InputFile, Segment
 
 # The notes of a hundred harts with all CSRs take a quarter of a MiB.
 NOTES_LIMIT = 64 << 20
+# A segment for every second page of 2 GiB.
+SEGMENTS_LIMIT = 1 << 18
 FOREIGN_FORMATS = {
     b"KDUMP   ": "is a kdump-compressed dump",
     b"makedumpfile": "is a kdump-compressed dump in makedumpfile's flattened form",
@@ -137,8 +139,10 @@ def _iter_program_headers(file: InputFile) -> Iterator[_ProgramHeader]:
         phnum = SHDR.unpack(file.read(shoff, SHDR.size))[7]
     if phoff + phnum * PHDR.size > file.size:
         raise BadFile(f"{path} is truncated: it ends within its {phnum} program headers")
-    for number in range(phnum):
-        yield _ProgramHeader._make(PHDR.unpack(file.read(phoff + number * PHDR.size, PHDR.size)))
+    if phnum > SEGMENTS_LIMIT:
+        raise BadFile(f"{path} claims to have {phnum} segments")
+    for fields in PHDR.iter_unpack(file.read(phoff, phnum * PHDR.size)):
+        yield _ProgramHeader._make(fields)
 
 
 def _describe_foreign(start: bytes) -> str:

@@ -22,7 +22,7 @@ from gdbext.riscv.registers import FLOAT_NAMES, INTEGER_NAMES
 from gdbext.riscv.rules import AdUpdate
 from gdbext.tables.walk import walk
 from gdbext.target.core import CoreTarget, open_core_target
-from gdbext.target.corefile import EHDR, PHDR, PT_LOAD, iter_write_core
+from gdbext.target.corefile import EHDR, PHDR, PT_LOAD, SHDR, iter_write_core
 from gdbext.target.corenotes import (
     FPREGSET_NAMES,
     NT_FACTS,
@@ -352,6 +352,13 @@ class TestBadFiles:
             assert tracemalloc.get_traced_memory()[1] < 1 << 20
         finally:
             tracemalloc.stop()
+
+    def test_more_segments_than_anyone_has(self, tmp_path: Path) -> None:
+        path = tmp_path / "segments.core"
+        content = patch(pack_elf(LOAD, phnum=0xFFFF), 40, "<Q", len(pack_elf(LOAD)))
+        path.write_bytes(content + SHDR.pack(0, 0, 0, 0, 0, 0, 0, 1 << 24, 0, 0))
+        os.truncate(path, 1 << 30)
+        assert "claims to have 16777216 segments" in bad_file(path)
 
     def test_a_file_that_shrinks_while_it_is_read(self, core: Path) -> None:
         target = open_core_target(core)
