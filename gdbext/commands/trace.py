@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from gdbext.commands.declaration import Argument, Kind, Result, Status, command
 from gdbext.errors import BadInput, UnsupportedTarget
@@ -14,6 +14,7 @@ from gdbext.target.base import Target
 from gdbext.trace.log import TraceLog
 from gdbext.trace.record import FaultRecord
 from gdbext.trace.summary import Summary, summarize
+from gdbext.trace.trap_log import TrapCounts
 
 RUN, START, STOP, SHOW, SUMMARY, SAVE, LOAD = ACTIONS = ("run", "start", "stop", "show", "summary", "save", "load")
 LIVE_ACTIONS = (RUN, START, STOP)
@@ -42,6 +43,21 @@ class SummaryResult:
     def status(self) -> Status:
         """Bad news if the retry of some fault did not work."""
         return Status.ANSWERED if self.summary.is_good else Status.BAD_NEWS
+
+
+@dataclass(frozen=True)
+class LogResult:
+    """The traps of a run that QEMU logged. `symbols` has those of the most frequent pcs; `tables` is a sentence."""
+
+    counts: TrapCounts
+    symbols: Mapping[int, str | None]
+    tables: str
+
+    SHOWN: ClassVar[int] = 10
+
+    @property
+    def status(self) -> Status:
+        return Status.ANSWERED
 
 
 @dataclass(frozen=True)
@@ -111,12 +127,14 @@ desk = Desk()
     Argument("-until", "Stop at the first fault at whose end EXPR is true.", Kind.TEXT, metavar="EXPR"),
     Argument("-chains", "Show the faults of one chain (for a table, then for the next lower one) as one.", Kind.FLAG),
     Argument("-quiet", "While it runs, show no faults, but how many there were.", Kind.FLAG),
+    Argument("-log", "Do not stop at all: have QEMU log the traps, and count them.", Kind.FLAG),
     Argument("-file", "With show and summary: read the trace from FILE.", Kind.FILE, metavar="FILE"),
     description=(
         "Stops the machine at the entry of its page fault handler (mtvec; stvec where page faults are delegated; or "
         "set sv39 trap-handler) and at every mret or sret, compares the page tables, and goes on. The page-table "
         "region comes from the kernel's symbols or from set sv39 table-region; without one all faults are alike. "
-        "Ctrl-C and the user's own breakpoints stop it; sv39 trace run then goes on with the same trace."
+        "Ctrl-C and the user's own breakpoints stop it; sv39 trace run then goes on with the same trace. With -log the "
+        "machine runs at full speed, and only counts are known."
     ),
     examples=("sv39 trace run", "sv39 trace run -quiet -count 1000", "sv39 trace show 2", "sv39 trace save f.jsonl"),
     needs_target=False,
@@ -125,6 +143,8 @@ def trace_command(target: Target, arguments: Namespace) -> Iterable[Result]:
     action = arguments.action or RUN
     if arguments.what is not None and action not in (SHOW, SAVE, LOAD):
         raise BadInput(f'sv39 trace {action} takes no argument "{arguments.what}"')
+    if arguments.log and (action != RUN or arguments.count is not None or arguments.until is not None):
+        raise BadInput("-log goes with run alone, and knows no -count and no -until: nothing stops the machine")
     if action in LIVE_ACTIONS:
         if desk.recorder is None:
             raise UnsupportedTarget(f"sv39 trace {action} needs GDB and a running machine; show and summary take -file")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbext.commands.trace import DoneResult, FaultResult, SummaryResult
+from gdbext.commands.trace import DoneResult, FaultResult, LogResult, SummaryResult
 from gdbext.render.json import dumps
 from gdbext.render.style import Style, format_va, format_value
 from gdbext.render.walk import iter_ladder
@@ -14,13 +14,17 @@ from gdbext.riscv.traps import describe_cause, describe_privilege
 from gdbext.trace.record import AllocatedPage, CodePlace, FaultOutcome, FaultRecord, PteWrite, encode
 from gdbext.trace.summary import GOOD_OUTCOMES
 
+AnyResult = FaultResult | SummaryResult | LogResult | DoneResult
+LOG_SCHEMA = "sv39.trace-log/1"
 SUMMARY_SCHEMA = "sv39.trace-summary/1"
 DONE_SCHEMA = "sv39.trace-done/1"
 PLACES_SHOWN = 5
 
 
-def iter_text(result: FaultResult | SummaryResult | DoneResult, style: Style) -> Iterator[str]:
-    if isinstance(result, FaultResult):
+def iter_text(result: AnyResult, style: Style) -> Iterator[str]:
+    if isinstance(result, LogResult):
+        yield from iter_log(result, style)
+    elif isinstance(result, FaultResult):
         yield from iter_fault(result.record, style)
     elif isinstance(result, SummaryResult):
         yield from iter_summary(result, style)
@@ -110,7 +114,43 @@ def iter_summary(result: SummaryResult, style: Style) -> Iterator[str]:
     yield from (f"  {remark}" for remark in result.remarks)
 
 
-def iter_json(result: FaultResult | SummaryResult | DoneResult) -> Iterator[str]:
+def iter_log(result: LogResult, style: Style) -> Iterator[str]:
+    """The counts of a log: the most frequent of each kind."""
+    counts = result.counts
+    yield style.title(
+        f"{counts.faults} page faults: {counts.region_faults} in the page-table region, {counts.outside} outside; "
+        f"{len(counts.vas)} addresses in {len(counts.pages)} pages, from {len(counts.pcs)} places"
+    )
+    for cause, count in counts.causes.most_common():
+        yield f"  {count:8} {describe_cause(cause)}"
+    if len(counts.harts) > 1:
+        yield f"  hart: {', '.join(f'{count} on hart {hart}' for hart, count in sorted(counts.harts.items()))}"
+    for pc, count in counts.pcs.most_common(LogResult.SHOWN):
+        yield f"  {count:8} at {describe_place(CodePlace(pc, result.symbols.get(pc)), style)}"
+    for page, count in counts.pages.most_common(LogResult.SHOWN):
+        yield f"  {count:8} on the page {style.address(format_va(page))}"
+    yield f"  page tables: {result.tables}"
+
+
+def iter_json(result: AnyResult) -> Iterator[str]:
+    if isinstance(result, LogResult):
+        counts = result.counts
+        yield dumps(
+            {
+                "schema": LOG_SCHEMA,
+                "faults": counts.faults,
+                "region_faults": counts.region_faults,
+                "outside": counts.outside,
+                "causes": {hex(cause): count for cause, count in sorted(counts.causes.items())},
+                "harts": {str(hart): count for hart, count in sorted(counts.harts.items())},
+                **{
+                    name: {hex(key): count for key, count in sorted(counter.items())}
+                    for name, counter in (("vas", counts.vas), ("pages", counts.pages), ("pcs", counts.pcs))
+                },
+                "tables": result.tables,
+            }
+        )
+        return
     if isinstance(result, FaultResult):
         yield encode(result.record)
         return

@@ -221,16 +221,18 @@ class Tracer:
         if state is None or not state.stack:
             return
         names = TRAP_REGISTERS[handler]
-        origin = names.previous(read(names.status))
-        innermost = state.innermost
+        innermost, entry, epc = state.innermost, state.stack[-1], read(names.epc)
+        if isinstance(entry, OpenFault) and entry.record.pc == epc:
+            origin: int = innermost.origin  # Back to the very instruction: one register less to read.
+        else:
+            origin = names.previous(read(names.status))
         if innermost.handler is not handler or (innermost.origin != origin and origin == handler):
             return  # The end of a nested trap whose entry has its own address, as in vectored mode.
-        entry = state.stack[-1]
         if isinstance(entry, OpenFault):
             self._look(entry.shadow)
         state.stack.pop()
         if isinstance(entry, OpenFault):
-            self._finish(state, entry, pc, read(names.epc), origin)
+            self._finish(state, entry, pc, epc, origin)
 
     def end_machine(self) -> None:
         """There is no machine any more: what is open ended with it."""
