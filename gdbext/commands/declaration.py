@@ -7,6 +7,7 @@ Parsing is argparse's; an option is accepted with one dash (GDB's habit) and wit
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -235,6 +236,10 @@ def command(
     return declare
 
 
+# GDB leaves the ~ of a file name to its commands.
+CONVERTERS: dict[Kind, Callable[[str], str]] = dict.fromkeys(Kind, str) | {Kind.FILE: os.path.expanduser}
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse with GDB's spelling of options and with `BadInput` in place of an exit."""
 
@@ -247,6 +252,7 @@ class _Parser(argparse.ArgumentParser):
                 argument.key,
                 metavar=argument.placeholder,
                 nargs=nargs[argument.many, argument.optional],
+                type=CONVERTERS[argument.kind],
                 choices=argument.choices or None,
             )
         for argument in declared.options:
@@ -257,6 +263,7 @@ class _Parser(argparse.ArgumentParser):
                 self.add_argument(
                     *spellings,
                     dest=argument.key,
+                    type=CONVERTERS[argument.kind],
                     choices=argument.choices or None,
                     default=argument.default,
                     metavar=argument.placeholder,

@@ -100,6 +100,13 @@ def test_a_negative_expression_is_no_option(word: str) -> None:
     assert [va.strip() for va in VAS.parse([word]).va] == [word]
 
 
+def test_a_tilde_is_expanded_in_file_names_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    arguments = COMMAND.parse(["save", "~/x.core", "~5", "-output", "~/text", "-hart", "~1"])
+    assert (arguments.file, arguments.output) == ("/home/someone/x.core", "/home/someone/text")
+    assert (arguments.va, arguments.hart) == (["~5"], "~1")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
