@@ -43,14 +43,17 @@ class MapsResult:
             chunks = iter_with_holes(chunks, self.space.mode, start, end)
         accepted: dict[int, bool] = {HOLE: True, UNREADABLE: True}
         for chunk in chunks:
-            kinds = {run[3] for run in chunk}
-            for attributes in kinds - accepted.keys():
+            rows = mapped = chunk
+            _, _, sizes, kinds, leaves = zip(*chunk, strict=True)
+            for attributes in set(kinds) - accepted.keys():
                 accepted[attributes] = self.chosen.is_accepted(attributes)
-            rows = chunk if all(accepted[kind] for kind in kinds) else [run for run in chunk if accepted[run[3]]]
-            mapped = rows if min(kinds) > HOLE else [run for run in rows if run[3] > HOLE]
+            if min(kinds) <= HOLE or not all(accepted[attributes] for attributes in set(kinds)):
+                rows = [run for run in chunk if accepted[run[3]]]
+                mapped = [run for run in rows if run[3] > HOLE]
+                sizes, leaves = tuple(run[2] for run in mapped), tuple(run[4] for run in mapped)
             self.mapping_count += len(mapped)
-            self.leaf_count += sum([run[4] for run in mapped])
-            self.mapped_size += sum([run[2] for run in mapped])
+            self.leaf_count += sum(leaves)
+            self.mapped_size += sum(sizes)
             if rows:
                 yield rows
 

@@ -100,16 +100,17 @@ class Names:
         memory = target.memory_regions()
         self._physical = None if memory is None else [Interval(m.start, m.end, m.name) for m in memory if not m.is_ram]
         self._ram = [(m.start, m.end) for m in memory or () if m.is_ram]
-        self._ram_start, self._ram_end = self._ram[0] if self._ram else (0, 0)
+        # Where the last one was, or else most of them will be.
+        self._ram_start, self._ram_end = max(self._ram, key=lambda ram: ram[1] - ram[0], default=(0, 0))
 
     def is_nameless(self, chunk: Sequence[Run]) -> bool:
         """Whether no row of a chunk can have a name: a quick look at all of them at once."""
         start, end = chunk[0][0], chunk[-1][0] + chunk[-1][2]
-        pas = [run[1] for run in chunk]
+        _, pas, sizes, kinds, _ = zip(*chunk, strict=True)
         return (
-            min([run[3] for run in chunk]) > HOLE
+            min(kinds) > HOLE
             and self._ram_start <= min(pas)
-            and max(pas) + max([run[2] for run in chunk]) <= self._ram_end
+            and max(pas) + max(sizes) <= self._ram_end
             and not any(named.start < end and named.end > start for named in self._virtual)
         )
 

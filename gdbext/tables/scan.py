@@ -25,9 +25,14 @@ ATTRIBUTES = U64_MASK & ~(PPN_MASK | RSW)
 COMPARED = U64_MASK & ~RSW
 PPN_TO_PA = PAGE_SHIFT - PPN_SHIFT
 PA_END = 1 << PA_BITS
+# How many runs a listing works on at once, more or less.
+CHUNK_SIZE = 512
 
 _unpack_page = struct.Struct(f"<{PTES_PER_TABLE}Q").unpack
 _unpack_pte = struct.Struct("<Q").unpack_from
+_ZERO_PAGE = bytes(PAGE_SIZE)
+# Half a page of zeros, a quarter of a page, and so on down to a PTE.
+_ZEROS = [bytes(PAGE_SIZE >> halvings) for halvings in range(1, VPN_BITS + 1)]
 # As one big number of 64-bit lanes: a one in each lane, and the lane's number in each lane.
 _ONES = sum(1 << 64 * lane for lane in range(PTES_PER_TABLE))
 _RAMP = sum(lane << 64 * lane for lane in range(PTES_PER_TABLE))
@@ -77,6 +82,9 @@ class TableReader:
         self._target = target
         self._pages: dict[int, bytes | UnreadableMemory] = {}
         self._kinds: list[dict[int, int]] = [{} for _ in range(mode.levels)]
+        # The level and the first PTE of the table that would continue a stretch, and that table as one big number.
+        self._next_table = (0, 0)
+        self._next_expected = 0
 
     @property
     def table_count(self) -> int:
@@ -122,8 +130,8 @@ class TableReader:
         """
         page = self.read(table_pa)
         assert isinstance(page, bytes)
-        last = min(last, (len(page.rstrip(b"\0")) + PTE_SIZE - 1) // PTE_SIZE)
-        first = max(first, (PAGE_SIZE - len(page.lstrip(b"\0"))) // PTE_SIZE)
+        used = _find_used(page)
+        first, last = max(first, used.start), min(last, used.stop)
         if first >= last:
             return DecodedTable([], [], [])
         if not self._is_uniform(page, level, first, last):
@@ -198,11 +206,18 @@ class TableReader:
         page_size = self.mode.page_size(level)
         if pa & (page_size - 1) or pa + count * page_size > PA_END:
             return False
-        ones, ramp = _ONES, _RAMP
         if count < PTES_PER_TABLE:
             lanes = (1 << 64 * count) - 1
-            ones, ramp = ones & lanes, ramp & lanes
-        return int.from_bytes(page[first * PTE_SIZE : last * PTE_SIZE], "little") == value * ones + step * ramp
+            expected = value * (_ONES & lanes) + step * (_RAMP & lanes)
+            return int.from_bytes(page[first * PTE_SIZE : last * PTE_SIZE], "little") == expected
+        is_continued = (level, value) == self._next_table
+        expected = self._next_expected if is_continued else value * _ONES + step * _RAMP
+        if int.from_bytes(page, "little") != expected:
+            return False
+        # A stretch that fills a table mostly goes on in the next one: there an addition does for two multiplications.
+        self._next_table = (level, value + PTES_PER_TABLE * step)
+        self._next_expected = expected + (_ONES << (PPN_SHIFT + VPN_BITS * (level + 1)))
+        return True
 
     def _classify(self, attributes: int, level: int) -> int:
         pte = Pte(attributes)
@@ -244,15 +259,15 @@ class Scan:
 
         A run whose attributes are UNREADABLE stands for a table that could not be read.
         """
-        held: Run | None = None
+        held: list[Run] = []
         for chunk in self._iter_halves():
-            if held is not None:
-                _prepend(chunk, held)
-            held = chunk.pop()
-            if chunk:
-                yield chunk
-        if held is not None:
-            yield [held]
+            _extend(held, chunk)
+            if len(held) >= CHUNK_SIZE:
+                last = held.pop()
+                yield held
+                held = [last]
+        if held:
+            yield held
 
     def iter_runs(self) -> Iterator[Run]:
         """The same, one by one."""
@@ -270,6 +285,34 @@ class Scan:
     def _iter_table(
         self, table_pa: int, level: int, base: int, first: int = 0, last: int = PTES_PER_TABLE
     ) -> Iterator[list[Run]]:
+        runs, pointers, _ = self._decode(table_pa, level, base, first, last)
+        self._reader.fetch([pointer.table_pa for pointer in pointers])
+        chunk: list[Run] = []
+        done = 0
+        for pointer in pointers:
+            if done < len(runs) and runs[done][0] < pointer.va:
+                before = done
+                while done < len(runs) and runs[done][0] < pointer.va:
+                    done += 1
+                _extend(chunk, runs[before:done])
+            if level > 1:
+                if chunk:
+                    yield chunk
+                    chunk = []
+                yield from self._iter_child(pointer, level - 1)
+            elif (pointer.table_pa, 0) not in self._barren:
+                _extend(chunk, self._list_lowest(pointer))
+                if len(chunk) >= CHUNK_SIZE:
+                    yield chunk
+                    chunk = []
+            else:
+                self.invalid_count += self._barren[pointer.table_pa, 0]
+        _extend(chunk, runs[done:])
+        if chunk:
+            yield chunk
+
+    def _decode(self, table_pa: int, level: int, base: int, first: int, last: int) -> DecodedTable:
+        """What of a table lies in the scanned range; in place of one that cannot be read, a run that says so."""
         shift = PAGE_SHIFT + VPN_BITS * level
         first = max(first, (self._start - base) >> shift)
         last = min(last, ((self._end - 1 - base) >> shift) + 1)
@@ -279,25 +322,18 @@ class Scan:
             missed = UnreadableTable(table_pa, level, va, page.reason)
             if missed not in self.unreadable[-1:]:  # the root comes twice, once a half
                 self.unreadable.append(missed)
-            yield [(base + (first << shift), table_pa, (last - first) << shift, UNREADABLE, 0)]
-            return
-        runs, pointers, invalid = self._reader.decode(table_pa, level, base, first, last)
-        self.invalid_count += len(invalid)
-        if not pointers:
-            if runs:
-                yield runs
-            return
-        self._reader.fetch([pointer.table_pa for pointer in pointers])
-        done = 0
-        for pointer in pointers:
-            before = done
-            while done < len(runs) and runs[done][0] < pointer.va:
-                done += 1
-            if done > before:
-                yield runs[before:done]
-            yield from self._iter_child(pointer, level - 1)
-        if done < len(runs):
-            yield runs[done:]
+            unreadable = (base + (first << shift), table_pa, (last - first) << shift, UNREADABLE, 0)
+            return DecodedTable([unreadable], [], [])
+        decoded = self._reader.decode(table_pa, level, base, first, last)
+        self.invalid_count += len(decoded.invalid)
+        return decoded
+
+    def _list_lowest(self, pointer: Pointer) -> list[Run]:
+        """The mappings of a table of level 0, which has no others below it."""
+        runs, _, invalid = self._decode(pointer.table_pa, 0, pointer.va, 0, PTES_PER_TABLE)
+        if not runs:
+            self._note_barren(pointer, 0, len(invalid))
+        return runs
 
     def _iter_child(self, pointer: Pointer, level: int) -> Iterator[list[Run]]:
         key = (pointer.table_pa, level)
@@ -309,9 +345,26 @@ class Scan:
         for chunk in self._iter_table(pointer.table_pa, level, pointer.va):
             is_barren = False
             yield chunk
+        if is_barren:
+            self._note_barren(pointer, level, self.invalid_count - invalid_before)
+
+    def _note_barren(self, pointer: Pointer, level: int, invalid_count: int) -> None:
         # At the edges of the scanned range only a part of a table was looked at.
-        if is_barren and self._start <= pointer.va and pointer.va + self.mode.table_span(level) <= self._end:
-            self._barren[key] = self.invalid_count - invalid_before
+        if self._start <= pointer.va and pointer.va + self.mode.table_span(level) <= self._end:
+            self._barren[pointer.table_pa, level] = invalid_count
+
+
+def _find_used(page: bytes) -> range:
+    """From the first to the last PTE that is not zero, by bisection: ten comparisons instead of one for each byte."""
+    if page == _ZERO_PAGE:
+        return range(0)
+    start, end = 0, PAGE_SIZE
+    for zeros in _ZEROS:
+        if page.startswith(zeros, start):
+            start += len(zeros)
+        if page.endswith(zeros, 0, end):
+            end -= len(zeros)
+    return range(start // PTE_SIZE, end // PTE_SIZE)
 
 
 def append_run(runs: list[Run], run: Run) -> None:
@@ -323,14 +376,13 @@ def append_run(runs: list[Run], run: Run) -> None:
         runs.append(run)
 
 
-def _prepend(runs: list[Run], run: Run) -> None:
-    """Put `run` before the others, joined to the first one where they are one mapping."""
-    first = runs[0]
-    if _is_joined(run, first):
-        va, pa, size, attributes, leaves = run
-        runs[0] = (va, pa, size + first[2], attributes, leaves + first[4])
+def _extend(runs: list[Run], following: list[Run]) -> None:
+    """Append the runs `following`, the first of them joined to the last of `runs` where they are one mapping."""
+    if runs and following and _is_joined(runs[-1], following[0]):
+        append_run(runs, following[0])
+        runs += following[1:]
     else:
-        runs.insert(0, run)
+        runs += following
 
 
 def _is_joined(run: Run, following: Run) -> bool:
