@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 
 import gdb
 
@@ -44,6 +45,7 @@ class LiveTarget(GdbSymbols, Target):
         """Drop all that may have changed while the target ran, or because the user wrote to it."""
         self._regions: tuple[MemoryRegion, ...] | None = None
         self.forget_memory()
+        self._encodings: dict[int, TranslationRules] = {}
         self._rules: dict[int, TranslationRules] = {}
         if self.transport is not None:
             self.transport.forget()
@@ -169,10 +171,15 @@ class LiveTarget(GdbSymbols, Target):
 
     def translation_rules(self, hart: int) -> TranslationRules:
         if hart not in self._rules:
-            self._rules[hart] = self._find_rules(hart)
+            self._rules[hart] = replace(self.encoding_rules(hart), pmp=decode_pmp(self.read_pmp(hart)))
         return self._rules[hart]
 
-    def _find_rules(self, hart: int) -> TranslationRules:
+    def encoding_rules(self, hart: int) -> TranslationRules:
+        if hart not in self._encodings:
+            self._encodings[hart] = self._find_encodings(hart)
+        return self._encodings[hart]
+
+    def _find_encodings(self, hart: int) -> TranslationRules:
         assumed = []
         menvcfg = self.read_csr(hart, "menvcfg")
         options = self._options.get(hart)
@@ -189,7 +196,7 @@ class LiveTarget(GdbSymbols, Target):
         if not options.is_known:
             assumed.append("the hardware sets A and D: the target does not tell")
         ad_update = choose_ad_update(options.svade, options.svadu, menvcfg or 0)
-        return TranslationRules(ad_update, svnapot, svpbmt, decode_pmp(self.read_pmp(hart)), tuple(assumed))
+        return TranslationRules(ad_update, svnapot, svpbmt, assumed=tuple(assumed))
 
     def page_table_region(self) -> PageTableRegion | None:
         return table_region.region

@@ -146,6 +146,10 @@ class Target(ABC):
     def translation_rules(self, hart: int) -> TranslationRules:
         """What `hart` does where the specification leaves a choice, and what of it was assumed."""
 
+    def encoding_rules(self, hart: int) -> TranslationRules:
+        """What of `translation_rules` says which PTEs are legal: without the PMP entries, which take long to read."""
+        return self.translation_rules(hart)
+
     @abstractmethod
     def evaluate(self, expression: str) -> int:
         """An expression of the user's as an unsigned 64-bit number. Raises `BadInput` with the reason."""
