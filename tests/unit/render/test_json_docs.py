@@ -1,4 +1,4 @@
-"""docs/json.md shows what the commands answer: the same members in every object."""
+"""gdbext/render/JSON.md shows what the commands answer: the same members in every object."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gdbext.target.corefile import iter_write_core
 from gdbext.target.corenotes import Facts
 from tests.unit.target.cores import FACTS, make_hart, make_tables
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = (ROOT / "gdbext" / "render" / "JSON.md").read_text(encoding="utf-8")
 EXAMPLES = {
     example["schema"]: example
     for example in map(json.loads, re.findall(r"^```json\n(.*?)^```$", DOCUMENT, re.M | re.S))
