@@ -32,6 +32,17 @@ class FaultResult:
 
 
 @dataclass(frozen=True)
+class ChainResult:
+    """The faults of one chain: for a table, then for the next lower one."""
+
+    records: tuple[FaultRecord, ...]
+
+    @property
+    def status(self) -> Status:
+        return Status.ANSWERED
+
+
+@dataclass(frozen=True)
 class SummaryResult:
     """A whole trace. `ending` says how a run came to its end; `remarks` what else only a live trace knows."""
 
@@ -111,6 +122,26 @@ class Desk:
 desk = Desk()
 
 
+class ChainCollector:
+    """Puts the faults of one chain together as they come, hart by hart."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, list[FaultRecord]] = {}
+
+    def add(self, record: FaultRecord) -> Iterator[ChainResult]:
+        """The chain that `record` tells to be at its end, if there is one."""
+        chain = self._open.setdefault(record.hart, [])
+        if chain and chain[0].chain != record.chain:
+            yield ChainResult(tuple(chain))
+            chain.clear()
+        chain.append(record)
+
+    def finish(self) -> Iterator[ChainResult]:
+        """The chains that were still open."""
+        yield from (ChainResult(tuple(chain)) for chain in self._open.values() if chain)
+        self._open.clear()
+
+
 @command(
     "trace",
     "Record every page fault: what trapped, what the handler wrote, whether the retry worked.",
@@ -125,7 +156,7 @@ desk = Desk()
     Argument("what", "The number of a fault, or a FILE.", Kind.FILE, optional=True),
     Argument("-count", "Stop after N faults.", metavar="N"),
     Argument("-until", "Stop at the first fault at whose end EXPR is true.", Kind.TEXT, metavar="EXPR"),
-    Argument("-chains", "Show the faults of one chain (for a table, then for the next lower one) as one.", Kind.FLAG),
+    Argument("-chains", "A line a fault, and those for a table and for the next lower one together.", Kind.FLAG),
     Argument("-quiet", "While it runs, show no faults, but how many there were.", Kind.FLAG),
     Argument("-log", "Do not stop at all: have QEMU log the traps, and count them.", Kind.FLAG),
     Argument("-file", "With show and summary: read the trace from FILE.", Kind.FILE, metavar="FILE"),
@@ -155,7 +186,7 @@ def trace_command(target: Target, arguments: Namespace) -> Iterable[Result]:
         desk.open(TraceLog.load(Path(arguments.file)), is_live=False)
     if action == SUMMARY:
         return [SummaryResult(summarize(desk.records()))]
-    return show(arguments.what)
+    return iter_chains() if arguments.chains else show(arguments.what)
 
 
 def _save_or_load(action: str, what: str | None) -> DoneResult:
@@ -169,6 +200,14 @@ def _save_or_load(action: str, what: str | None) -> DoneResult:
     log, unfinished = desk.require_log(), desk.unfinished()
     log.save(path, unfinished)
     return DoneResult(f"saved {len(log) + len(unfinished)} faults to {path}")
+
+
+def iter_chains() -> Iterator[ChainResult]:
+    """All faults of the present trace, chain by chain."""
+    chains = ChainCollector()
+    for record in desk.records():
+        yield from chains.add(record)
+    yield from chains.finish()
 
 
 def show(number: str | None) -> Iterator[FaultResult]:

@@ -15,7 +15,16 @@ from contextlib import contextmanager
 import gdb
 
 from gdbext.commands.declaration import Result
-from gdbext.commands.trace import RUN, START, DoneResult, FaultResult, SummaryResult, desk
+from gdbext.commands.trace import (
+    RUN,
+    START,
+    ChainCollector,
+    ChainResult,
+    DoneResult,
+    FaultResult,
+    SummaryResult,
+    desk,
+)
 from gdbext.errors import BadInput, UnsupportedTarget
 from gdbext.live.backtrace import Backtraces, read_deep_backtrace
 from gdbext.live.handler import find_entries, find_exits
@@ -256,7 +265,7 @@ class Recorder:
         session = self._open_session()
         if session.is_armed:
             raise BadInput("a trace is running already: sv39 trace stop ends it")
-        self._choose_output(session, print_result, lambda record: False)
+        session.show, session.is_enough = Output().add, lambda record: False
         session.arm()
         if not session.has_entries:
             session.disarm()
@@ -293,45 +302,82 @@ class Recorder:
                 return True
             return arguments.until is not None and session.target.evaluate(arguments.until) != 0
 
-        write = write_json if arguments.json else print_result
-        is_silent = arguments.output is not None or arguments.quiet
-        self._choose_output(session, print_progress if is_silent else write, is_enough)
         before = len(session.log)
+        output = make_output(arguments)
+        session.show, session.is_enough = output.add, is_enough
         session.run()
+        output.finish(session.tracer.unfinished())
         if arguments.output is not None and not arguments.quiet:
             yield from (FaultResult(session.log.read(position)) for position in range(before, len(session.log)))
         yield self._summarize(session)
-
-    @staticmethod
-    def _choose_output(
-        session: Session, write: Callable[[FaultRecord], None], is_enough: Callable[[FaultRecord], bool]
-    ) -> None:
-        session.show, session.is_enough = write, is_enough
 
     def _summarize(self, session: Session) -> SummaryResult:
         return SummaryResult(summarize(desk.records()), session.ending, session.tracer.remarks())
 
 
-def print_result(record: FaultRecord) -> None:
-    """Show a fault as it comes."""
-    for line in iter_text(FaultResult(record), present_style()):
-        gdb.write(line + "\n")
-    gdb.flush()
+class Output:
+    """Shows faults as they come."""
 
+    def add(self, record: FaultRecord) -> None:
+        self.write(FaultResult(record))
 
-def write_json(record: FaultRecord) -> None:
-    """Show a fault as it comes, as a line of JSON."""
-    gdb.write("".join(iter_json(FaultResult(record))) + "\n")
-    gdb.flush()
+    def finish(self, unfinished: Sequence[FaultRecord]) -> None:
+        """The machine has stopped; those faults have no outcome yet."""
+        for record in unfinished:
+            self.add(record)
 
-
-def print_progress(record: FaultRecord) -> None:
-    """Say now and then how many faults there were."""
-    if record.seq % PROGRESS_EVERY == 0:
-        gdb.write(f"{record.seq} faults\n")
+    def write(self, result: FaultResult | ChainResult) -> None:
+        for line in iter_text(result, present_style()):
+            gdb.write(line + "\n")
         gdb.flush()
 
 
+class JsonOutput(Output):
+    """Shows faults as lines of JSON, each once, when its outcome is known."""
+
+    def finish(self, unfinished: Sequence[FaultRecord]) -> None:
+        return
+
+    def write(self, result: FaultResult | ChainResult) -> None:
+        gdb.write("".join(iter_json(result)) + "\n")
+        gdb.flush()
+
+
+class ChainOutput(Output):
+    """Shows a chain of faults when it is at its end."""
+
+    def __init__(self) -> None:
+        self.chains = ChainCollector()
+
+    def add(self, record: FaultRecord) -> None:
+        for chain in self.chains.add(record):
+            self.write(chain)
+
+    def finish(self, unfinished: Sequence[FaultRecord]) -> None:
+        super().finish(unfinished)
+        for chain in self.chains.finish():
+            self.write(chain)
+
+
+class ProgressOutput(Output):
+    """Says now and then how many faults there were."""
+
+    def add(self, record: FaultRecord) -> None:
+        if record.seq % PROGRESS_EVERY == 0:
+            gdb.write(f"{record.seq} faults\n")
+            gdb.flush()
+
+
+def make_output(arguments: Namespace) -> Output:
+    """What the user wants to see while the machine runs."""
+    if arguments.output is not None or arguments.quiet:
+        return ProgressOutput()
+    if arguments.json:
+        return JsonOutput()
+    return ChainOutput() if arguments.chains else Output()
+
+
 def install() -> None:
-    """Have `sv39 trace` use GDB."""
-    desk.recorder = Recorder()
+    """Have `sv39 trace` use GDB; the recorder that is there stays."""
+    if desk.recorder is None:
+        desk.recorder = Recorder()

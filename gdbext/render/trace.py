@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gdbext.commands.trace import DoneResult, FaultResult, LogResult, SummaryResult
+from gdbext.commands.trace import ChainResult, DoneResult, FaultResult, LogResult, SummaryResult
 from gdbext.render.json import dumps
 from gdbext.render.style import Style, format_va, format_value
 from gdbext.render.walk import iter_ladder
 from gdbext.riscv.paging import describe_size
 from gdbext.riscv.pte import Pte
 from gdbext.riscv.traps import describe_cause, describe_privilege
-from gdbext.trace.record import AllocatedPage, CodePlace, FaultOutcome, FaultRecord, PteWrite, encode
+from gdbext.trace.record import AllocatedPage, CodePlace, FaultOutcome, FaultRecord, PteWrite, encode, to_json
 from gdbext.trace.summary import GOOD_OUTCOMES
 
-AnyResult = FaultResult | SummaryResult | LogResult | DoneResult
+AnyResult = FaultResult | ChainResult | SummaryResult | LogResult | DoneResult
+CHAIN_SCHEMA = "sv39.trace-chain/1"
 LOG_SCHEMA = "sv39.trace-log/1"
 SUMMARY_SCHEMA = "sv39.trace-summary/1"
 DONE_SCHEMA = "sv39.trace-done/1"
@@ -24,6 +25,8 @@ PLACES_SHOWN = 5
 def iter_text(result: AnyResult, style: Style) -> Iterator[str]:
     if isinstance(result, LogResult):
         yield from iter_log(result, style)
+    elif isinstance(result, ChainResult):
+        yield from iter_chain(result, style)
     elif isinstance(result, FaultResult):
         yield from iter_fault(result.record, style)
     elif isinstance(result, SummaryResult):
@@ -56,6 +59,23 @@ def iter_fault(record: FaultRecord, style: Style) -> Iterator[str]:
         yield f"  {style.bad(notice.kind)}: {notice.text}"
     chain = f" (chain of fault {record.chain})" if record.chain != record.seq else ""
     yield f"  {describe_outcome(record.outcome, style)}: {record.why}{chain}"
+
+
+def iter_chain(result: ChainResult, style: Style) -> Iterator[str]:
+    """A heading with who wanted the mapping, and a line a fault."""
+    first = result.records[0]
+    wanted_by = first.backtrace[1] if len(first.backtrace) > 1 else first.place.symbol or hex(first.pc)
+    yield f"{style.title(f'chain {first.chain}')}  hart {first.hart}  {style.symbol(wanted_by)}"
+    for record in result.records:
+        pages = ", ".join(f"{page.pa:#x}" + _describe_level(page) for page in record.pages_allocated) or "nothing"
+        yield (
+            f"  fault {record.seq}  va {style.address(format_va(record.va))}  allocated {pages}  "
+            f"wrote {len(record.pte_writes)} PTEs  {describe_outcome(record.outcome, style)}"
+        )
+
+
+def _describe_level(page: AllocatedPage) -> str:
+    return "" if page.level is None else f" (level {page.level})"
 
 
 def describe_place(place: CodePlace, style: Style) -> str:
@@ -153,6 +173,10 @@ def iter_json(result: AnyResult) -> Iterator[str]:
         return
     if isinstance(result, FaultResult):
         yield encode(result.record)
+        return
+    if isinstance(result, ChainResult):
+        faults = [to_json(record) for record in result.records]
+        yield dumps({"schema": CHAIN_SCHEMA, "chain": result.records[0].chain, "faults": faults})
         return
     if isinstance(result, DoneResult):
         yield dumps({"schema": DONE_SCHEMA, "text": result.text})
