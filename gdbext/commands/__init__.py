@@ -21,4 +21,5 @@ MODULES = (
     "snapshot",
     "diff",
     "trace",
+    "watch",
 )

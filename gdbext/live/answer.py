@@ -23,7 +23,7 @@ from gdbext.target.base import Target
 from gdbext.target.none import NoTarget
 
 # What makes a command that declares less than it can do whole inside GDB.
-LIVE_PARTS = {"trace": "gdbext.live.tracing"}
+LIVE_PARTS = {"trace": "gdbext.live.tracing", "watch": "gdbext.live.watch"}
 
 
 def find_command(name: str) -> Command:

@@ -146,6 +146,19 @@ def _iter_frames(limit: int) -> Iterator[tuple[gdb.Frame, int]]:
         return  # Stack memory that GDB cannot read ends a backtrace like its beginning does.
 
 
+def describe_frames(limit: int) -> tuple[str, ...]:
+    """At most `limit` frames from where the hart has stopped outwards, as `name+offset`."""
+    names: list[str] = []
+    try:
+        frame = gdb.newest_frame()
+        while frame is not None and frame.pc() and len(names) < limit:
+            names.append(_describe_frame(frame, frame.pc()))
+            frame = frame.older()
+    except gdb.error:
+        pass  # As above.
+    return tuple(names)
+
+
 def _read(frame: gdb.Frame, name: str) -> int:
     return int(frame.read_register(name)) & U64_MASK
 

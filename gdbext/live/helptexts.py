@@ -523,13 +523,13 @@ Examples:
     "trace": """\
 Record every page fault: what trapped, what the handler wrote, whether the retry worked.
 Usage: sv39 trace [run|start|stop|show|summary|save|load] [WHAT] [-count N] [-until EXPR]
-         [-chains] [-quiet] [-file FILE] [-json] [-output FILE]
+         [-chains] [-quiet] [-log] [-file FILE] [-json] [-output FILE]
 
 Stops the machine at the entry of its page fault handler (mtvec; stvec where page faults are
 delegated; or set sv39 trap-handler) and at every mret or sret, compares the page tables, and goes
 on. The page-table region comes from the kernel's symbols or from set sv39 table-region; without one
 all faults are alike. Ctrl-C and the user's own breakpoints stop it; sv39 trace run then goes on
-with the same trace.
+with the same trace. With -log the machine runs at full speed, and only counts are known.
 
   run|start|stop|show|summary|save|load
     run (the default): trace until the machine stops or ends. start, stop: begin and end a trace
@@ -542,9 +542,11 @@ with the same trace.
   -until EXPR
     Stop at the first fault at whose end EXPR is true.
   -chains
-    Show the faults of one chain (for a table, then for the next lower one) as one.
+    A line a fault, and those for a table and for the next lower one together.
   -quiet
     While it runs, show no faults, but how many there were.
+  -log
+    Do not stop at all: have QEMU log the traps, and count them.
   -file FILE
     With show and summary: read the trace from FILE.
   -json
@@ -557,5 +559,34 @@ Examples:
   sv39 trace run -quiet -count 1000
   sv39 trace show 2
   sv39 trace save f.jsonl
+""",
+    "watch": """\
+Resume the machine until a PTE on the path of VA changes.
+Usage: sv39 watch VA [-hart N] [-satp VALUE] [-root PA] [-mode sv39|sv48|sv57] [-json]
+         [-output FILE]
+
+Watches each PTE that a walk of VA reads, at its physical address and at every virtual address that
+maps it, so that it does not matter who writes it or how. Shows the PTE before and after, decoded,
+and the hart, the place and the backtrace of the writer. What the hardware does to A and D is passed
+over. A new alias of a table page is learned at the next return from a trap.
+
+  VA
+    A virtual address: any expression.
+  -hart N
+    Ask hart N instead of the selected one.
+  -satp VALUE
+    Take VALUE for satp instead of the hart's.
+  -root PA
+    Take the root table at physical address PA instead of satp's.
+  -mode sv39|sv48|sv57
+    The paging mode that goes with -root (default: the hart's, or sv39).
+  -json
+    Answer in JSON, one object a line.
+  -output FILE
+    Write the answer to FILE, which appears whole or not at all.
+
+Examples:
+  sv39 watch 0x84010000
+  sv39 watch &buffer
 """,
 }

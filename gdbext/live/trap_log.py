@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import gdb
-
 from gdbext.commands.trace import LogResult
 from gdbext.errors import TargetLost, UnsupportedTarget
-from gdbext.live.stub import is_lost
+from gdbext.live.running import is_alive, resume
 from gdbext.live.target import LiveTarget
 from gdbext.riscv.csrs import Satp
 from gdbext.trace.shadow import Shadow
@@ -29,13 +27,7 @@ def run_logged(target: LiveTarget) -> LogResult:
     directory = Path(tempfile.mkdtemp(prefix="sv39-"))
     try:
         with trap_logging(target, directory / "traps"):
-            try:
-                gdb.execute("continue")
-            except KeyboardInterrupt:
-                pass  # The machine has stopped, which is what was wanted.
-            except gdb.error as error:
-                if not is_lost(error):
-                    raise
+            resume()
         path = directory / "traps"
         if not path.exists():
             raise UnsupportedTarget("QEMU has written no log: it runs on another host, or may not write here")
@@ -45,11 +37,6 @@ def run_logged(target: LiveTarget) -> LogResult:
         shutil.rmtree(directory)
     symbols = {pc: target.describe_symbol(pc) for pc, _ in counts.pcs.most_common(LogResult.SHOWN)}
     return LogResult(counts, symbols, describe_tables(target, before))
-
-
-def is_alive(target: LiveTarget) -> bool:
-    """Whether the machine is still there."""
-    return any(i.connection == target.connection and i.threads() for i in gdb.inferiors())
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def iter_chain(result: ChainResult, style: Style) -> Iterator[str]:
         pages = ", ".join(f"{page.pa:#x}" + _describe_level(page) for page in record.pages_allocated) or "nothing"
         yield (
             f"  fault {record.seq}  va {style.address(format_va(record.va))}  allocated {pages}  "
-            f"wrote {len(record.pte_writes)} PTEs  {describe_outcome(record.outcome, style)}"
+            f"wrote {count_of(len(record.pte_writes), 'PTE')}  {describe_outcome(record.outcome, style)}"
         )
 
 
@@ -106,6 +106,11 @@ def describe_write(write: PteWrite, style: Style) -> str:
     return f"{place}  {old} -> {new}  for {write.va:#x} {describe_size(write.size)}"
 
 
+def count_of(count: int, thing: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def describe_outcome(outcome: FaultOutcome, style: Style) -> str:
     return style.good(outcome.value) if outcome in GOOD_OUTCOMES else style.bad(outcome.value)
 
@@ -115,8 +120,8 @@ def iter_summary(result: SummaryResult, style: Style) -> Iterator[str]:
     if result.ending:
         yield result.ending
     yield style.title(
-        f"{summary.faults} page faults: {summary.region_faults} in the page-table region, {summary.outside} outside; "
-        f"{summary.pages_allocated} pages allocated, {summary.pte_writes} PTEs written"
+        f"{count_of(summary.faults, 'page fault')}: {summary.region_faults} in the page-table region, {summary.outside} outside; "
+        f"{count_of(summary.pages_allocated, 'page')} allocated, {count_of(summary.pte_writes, 'PTE')} written"
     )
     if summary.outcomes:
         counted = summary.outcomes.items()
@@ -138,8 +143,8 @@ def iter_log(result: LogResult, style: Style) -> Iterator[str]:
     """The counts of a log: the most frequent of each kind."""
     counts = result.counts
     yield style.title(
-        f"{counts.faults} page faults: {counts.region_faults} in the page-table region, {counts.outside} outside; "
-        f"{len(counts.vas)} addresses in {len(counts.pages)} pages, from {len(counts.pcs)} places"
+        f"{count_of(counts.faults, 'page fault')}: {counts.region_faults} in the page-table region, {counts.outside} outside; "
+        f"{len(counts.vas)} different addresses, {count_of(len(counts.pages), 'page')}, {count_of(len(counts.pcs), 'place')}"
     )
     for cause, count in counts.causes.most_common():
         yield f"  {count:8} {describe_cause(cause)}"

@@ -269,7 +269,7 @@ class Tracer:
     def remarks(self) -> tuple[str, ...]:
         """What the records do not tell: other traps, and how full the region is."""
         others = sorted(self.counts.other_traps.items())
-        remarks = [f"{count} other traps: {describe_cause(cause)}" for cause, count in others]
+        remarks = [f"other traps: {count} of {describe_cause(cause)}" for cause, count in others]
         if self.region is not None and self._shadows:
             remarks.append(describe_region_use(next(reversed(self._shadows.values()))))
         return tuple(remarks)
