@@ -10,7 +10,7 @@ from gdbext.render.listing import count, iter_unreadable, json_unreadable
 from gdbext.render.style import PA_DIGITS, VA_DIGITS, Style
 from gdbext.riscv.paging import describe_size
 from gdbext.riscv.pte import PBMT_NAMES, Pte, describe_map_flags
-from gdbext.tables.maps import HOLE
+from gdbext.tables.maps import HOLE, Names
 from gdbext.tables.scan import UNREADABLE, Run
 
 SCHEMA = "sv39.maps/1"
@@ -19,6 +19,8 @@ HEADING = (
     f"{'start':{VA_DIGITS + 2}} {'end':{VA_DIGITS + 2}}  {'pa':{PA_DIGITS + 2}}  {'size':>{SIZE_WIDTH}}  "
     "rwxugad  pbmt  napot  what"
 )
+# Where some rows of a list have names, so many rows at a time are looked at as to whether they have.
+PART_SIZE = 32
 TAIL_WIDTH = SIZE_WIDTH + len("  rwxugad  pbmt  napot")
 
 
@@ -27,14 +29,11 @@ def iter_text(result: MapsResult, style: Style) -> Iterator[str]:
     yield style.title(HEADING)
     tails = _Tails()
     for chunk in result.iter_chunks():
+        # Where there are hundreds of thousands of rows, nearly all are nameless, and are looked at only once.
         if result.names.is_nameless(chunk):
-            # Where there are hundreds of thousands of rows, nearly all of them are made here; % is the fastest way.
-            lines = [
-                "0x%016x-0x%016x  0x%014x  %s" % (va, va + size, pa, tails[size, attributes])  # noqa: UP031
-                for va, pa, size, attributes, _ in chunk
-            ]
+            lines = _describe_nameless(chunk, tails)
         else:
-            lines = [_describe_row(run, tails, result.names.find(run), style) for run in chunk]
+            lines = [line for part in _split(chunk) for line in _describe_rows(part, tails, result.names, style)]
         yield "\n".join(lines)
     yield from iter_unreadable(result.scan.unreadable, style)
     if result.scan.invalid_count:
@@ -52,6 +51,24 @@ class _Tails(dict[tuple[int, int], str]):
         size, attributes = key
         self[key] = f"{describe_size(size):>{SIZE_WIDTH}}  {describe_attributes(attributes)}"
         return self[key]
+
+
+def _split(chunk: list[Run]) -> list[list[Run]]:
+    return [chunk[start : start + PART_SIZE] for start in range(0, len(chunk), PART_SIZE)]
+
+
+def _describe_rows(rows: list[Run], tails: _Tails, names: Names, style: Style) -> list[str]:
+    if names.is_nameless(rows):
+        return _describe_nameless(rows, tails)
+    return [_describe_row(run, tails, names.find(run), style) for run in rows]
+
+
+def _describe_nameless(rows: list[Run], tails: _Tails) -> list[str]:
+    """This makes nearly all rows of a long listing; % is the fastest way."""
+    return [
+        "0x%016x-0x%016x  0x%014x  %s" % (va, va + size, pa, tails[size, attributes])  # noqa: UP031
+        for va, pa, size, attributes, _ in rows
+    ]
 
 
 def _describe_row(run: Run, tails: _Tails, what: str, style: Style) -> str:
