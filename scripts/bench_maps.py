@@ -22,7 +22,7 @@ from scripts.guest_tables import (
 from scripts.qemu import Machine, gdb_command
 
 RAM_MIB = 1024
-SCRIPT = Path(__file__).with_name("bench_in_gdb.py")
+SCRIPT = Path(__file__).with_name("measure_in_gdb.py")
 TRANSPORTS = ("file", "process", "stub")
 FAST = TRANSPORTS[:2]
 SMALL = "small kernel"
