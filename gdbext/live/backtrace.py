@@ -17,11 +17,11 @@ import gdb
 import gdb.unwinder
 
 from gdbext.riscv.paging import U64_MASK
+from gdbext.riscv.registers import INTEGER_NAMES
 from gdbext.trace.record import Frame
 
-# What the frames further out are found by, and what else may hold their arguments.
+# What the frames further out are found by; all may hold their arguments.
 KEPT_REGISTERS = ("ra", "sp", "fp")
-ALL_KEPT_REGISTERS = (*KEPT_REGISTERS, *(f"s{number}" for number in range(1, 12)))
 WORD = 8
 MAX_STACK = 1 << 14
 BACKTRACES_KEPT = 256
@@ -118,7 +118,7 @@ def unwind(pc: int, limit: int) -> list[tuple[Frame, int, int, int]]:
 
 def read_deep_backtrace(pc: int, limit: int) -> tuple[Frame, ...]:
     """At most `limit` frames from `pc` outwards, with their arguments."""
-    with trapped_at(pc, ALL_KEPT_REGISTERS):
+    with trapped_at(pc, INTEGER_NAMES):
         return tuple(Frame(_describe_frame(frame, at), _read_arguments(frame)) for frame, at in _iter_frames(limit))
 
 

@@ -120,7 +120,8 @@ def iter_summary(result: SummaryResult, style: Style) -> Iterator[str]:
     if result.ending:
         yield result.ending
     yield style.title(
-        f"{count_of(summary.faults, 'page fault')}: {summary.region_faults} in the page-table region, {summary.outside} outside; "
+        f"{count_of(summary.faults, 'page fault')}: {summary.region_faults} in the page-table region, "
+        f"{summary.outside} outside; "
         f"{count_of(summary.pages_allocated, 'page')} allocated, {count_of(summary.pte_writes, 'PTE')} written"
     )
     if summary.outcomes:
@@ -143,8 +144,9 @@ def iter_log(result: LogResult, style: Style) -> Iterator[str]:
     """The counts of a log: the most frequent of each kind."""
     counts = result.counts
     yield style.title(
-        f"{count_of(counts.faults, 'page fault')}: {counts.region_faults} in the page-table region, {counts.outside} outside; "
-        f"{len(counts.vas)} different addresses, {count_of(len(counts.pages), 'page')}, {count_of(len(counts.pcs), 'place')}"
+        f"{count_of(counts.faults, 'page fault')}: {counts.region_faults} in the page-table region, "
+        f"{counts.outside} outside; {len(counts.vas)} different addresses, {count_of(len(counts.pages), 'page')}, "
+        f"{count_of(len(counts.pcs), 'place')}"
     )
     for cause, count in counts.causes.most_common():
         yield f"  {count:8} {describe_cause(cause)}"

@@ -212,6 +212,8 @@ class Tracer:
         trap = PageFault(
             hart, handler, origin, cause, read(names.tval), read(names.epc), Satp(read("satp")), Status(status), pc
         )
+        if state.stack and state.innermost == trap:
+            return  # GDB reports a stop again where a pending interrupt kept QEMU from making the step.
         self._close_abandoned(state, origin)
         state.stack.append(self._open_fault(state, trap, read))
 
@@ -221,13 +223,20 @@ class Tracer:
         if state is None or not state.stack:
             return
         names = TRAP_REGISTERS[handler]
-        innermost, entry, epc = state.innermost, state.stack[-1], read(names.epc)
-        if isinstance(entry, OpenFault) and entry.record.pc == epc:
-            origin: int = innermost.origin  # Back to the very instruction: one register less to read.
+        epc = read(names.epc)
+        if isinstance(state.stack[-1], OpenFault) and state.stack[-1].record.pc == epc:
+            origin: int = state.innermost.origin  # Back to the very instruction: one register less to read.
         else:
             origin = names.previous(read(names.status))
-        if innermost.handler is not handler or (innermost.origin != origin and origin == handler):
+        if origin != handler:
+            # The hart leaves the handler's level, and with it all that was nested there, if its end was not seen.
+            while state.stack and state.innermost.handler is handler and state.innermost.origin == handler:
+                self._abandon_innermost(state)
+        if not state.stack or state.innermost.handler is not handler:
+            return
+        if state.innermost.origin != origin and origin == handler:
             return  # The end of a nested trap whose entry has its own address, as in vectored mode.
+        entry = state.stack[-1]
         if isinstance(entry, OpenFault):
             self._look(entry.shadow)
         state.stack.pop()
@@ -297,11 +306,14 @@ class Tracer:
     def _close_abandoned(self, state: HartState, origin: int) -> None:
         """A trap from `origin` tells that every handler above that level was left, by an exit that we do not know."""
         while state.stack and state.innermost.handler > origin:
-            entry = state.stack.pop()
-            if isinstance(entry, OpenFault):
-                entry.record.outcome = FaultOutcome.LEFT
-                entry.record.why = "the handler was left otherwise than by an mret or sret that is known"
-                self.tell(entry.record)
+            self._abandon_innermost(state)
+
+    def _abandon_innermost(self, state: HartState) -> None:
+        entry = state.stack.pop()
+        if isinstance(entry, OpenFault):
+            entry.record.outcome = FaultOutcome.LEFT
+            entry.record.why = "the handler was left otherwise than by an mret or sret that is known"
+            self.tell(entry.record)
 
     def _open_fault(self, state: HartState, trap: PageFault, read: ReadRegister) -> OpenFault:
         shadow = self._shadow(trap.satp)

@@ -94,6 +94,7 @@ def debug(
     keeps_breakpoints: bool = False,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    patience: int = PATIENCE,
 ) -> Transcript:
     """Run `commands` in a fresh batch GDB with the extension, on `machine` where one is given; it stays as it is then.
 
@@ -106,7 +107,7 @@ def debug(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
         cwd=cwd,
         env=env,

@@ -292,3 +292,42 @@ def test_without_symbols(boot: Boot, tmp_path: Path) -> None:
         elf=None,
     )
     assert [facts(fault) for fault in read_lines(without)] == [facts(fault) for fault in read_lines(with_symbols)]
+
+
+def test_the_log_counts_what_the_deep_trace_sees(boot: Boot) -> None:
+    icount = ["-icount", "shift=0"]
+    deep = debug(boot(append="interrupts 6", extra=icount), "sv39 trace run -quiet", "sv39 trace summary -json")
+    log = debug(boot(append="interrupts 6", extra=icount), "sv39 trace -log -json")
+    summary, counts = deep[1].json()[0], log[0].json()[0]
+    for key in ("faults", "region_faults", "outside", "harts"):
+        assert counts[key] == summary[key], key
+    assert {hex(int(cause)): count for cause, count in summary["causes"].items()} == {
+        cause: count for cause, count in counts["causes"].items() if cause in ("0xc", "0xd", "0xf")
+    }
+    assert counts["causes"]["0x8000000000000007"] > 0
+
+
+def test_the_log_is_off_again(boot: Boot) -> None:
+    machine = boot(append="double")
+    transcript = debug(machine, "hbreak supervisor_main", "continue", "hbreak end_machine", "sv39 trace -log -json")
+    answer = json.loads(transcript[3].lines[-1])
+    assert answer["region_faults"] == 2
+    assert answer["tables"] == "6 table pages before, 8 now; 5 PTEs changed, 2 pages came into use"
+
+
+def test_ten_thousand_faults_in_flat_memory(boot: Boot) -> None:
+    script = Path(__file__).with_name("gdb_memory.py")
+    machine = boot(append="churn 10000")
+    transcript = debug(
+        machine,
+        "sv39 trace run -quiet -count 1000",
+        f"source {script}",
+        "sv39 trace run -quiet",
+        f"source {script}",
+        "sv39 trace summary -json",
+        patience=1200,
+    )
+    early, late = (int(transcript[number].text) for number in (1, 3))
+    summary = transcript[4].json()[0]
+    assert (summary["faults"], summary["outcomes"]) == (10000, {"retried": 10000})
+    assert late < early * 1.1, f"GDB grew from {early} to {late} KiB"
