@@ -25,20 +25,25 @@ UNMAPPED = [
 ]
 
 
+def pick_vas(va: int, size: int) -> range:
+    """An address in each page of a mapping; in a long one, which is mostly of megapages, in each megapage."""
+    # Odd offsets, so that the low bits have to come through.
+    return range(va + 0xABD, va + size, 4096 if size <= 0x40_0000 else 0x20_0000)
+
+
 @pytest.mark.parametrize("scenario", ["retry", "double", "far"])
-def test_every_kind_of_page_goes_where_gva2gpa_says(boot: Boot, scenario: str) -> None:
+def test_every_page_goes_where_gva2gpa_says(boot: Boot, scenario: str) -> None:
     machine = boot(append=scenario)
     stop_at(machine, "stop")
     with Monitor(machine) as monitor:
-        mapped = {page for va, _, size, _ in monitor.iter_mappings() for page in (va, va + size - 4096, va + size // 2)}
-        # Odd offsets, so that the low bits have to come through.
-        vas = [va // 4096 * 4096 + 0xABD for va in sorted(mapped)] + UNMAPPED
+        mapped = [picked for va, _, size, _ in monitor.iter_mappings() for picked in pick_vas(va, size)]
+        vas = [*mapped, *UNMAPPED]
         walks = debug(machine, "sv39 walk -json " + " ".join(map(hex, vas)))[0].json()
         assert [int(walk["va"], 16) for walk in walks] == vas
         for va, walk in zip(vas, walks, strict=True):
             theirs = monitor.translate(va)
             assert (None if walk["pa"] is None else int(walk["pa"], 16)) == theirs, walk
-        assert sum(walk["pa"] is not None for walk in walks) == len(mapped)
+        assert sum(walk["pa"] is not None for walk in walks) == len(mapped) > 500
 
 
 def test_the_verdict_for_each_part_of_the_kernel(finished: Machine) -> None:
