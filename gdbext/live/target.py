@@ -56,7 +56,7 @@ class LiveTarget(GdbSymbols, Target):
 
     @property
     def name(self) -> str:
-        return f"{self.connection.description or self.connection.type} {self.connection.details or ''}".strip()
+        return f"the target at {self.connection.details}" if self.connection.details else "the target"
 
     # Harts and registers
 
