@@ -27,7 +27,12 @@ class SatpResult:
 
     @property
     def status(self) -> Status:
-        return Status.INCOMPLETE if self.satp is None else Status.ANSWERED
+        return Status.INCOMPLETE if self.satp is None and not self.has_no_satp else Status.ANSWERED
+
+    @property
+    def has_no_satp(self) -> bool:
+        """Whether the hart itself lacks the register, as one without S-mode does, rather than a file what it held."""
+        return self.satp is None and self.privilege is not None
 
 
 @command(
@@ -62,7 +67,7 @@ def satp_command(target: Target, arguments: Namespace) -> Iterator[SatpResult]:
 def describe_translation(result: SatpResult) -> str:
     """What translation is in force on a hart now, in words."""
     if result.satp is None:
-        return "not known: there is no satp"
+        return "none: the hart has no satp" if result.has_no_satp else "not known: there is no satp"
     mode = result.satp.mode
     name = "none: Bare" if result.satp.is_bare else mode.name if mode else f"reserved mode {result.satp.mode_number}"
     if result.privilege is None:

@@ -20,7 +20,7 @@ REGION_LINE = re.compile(
     r"^\s*([0-9a-f]{16})-([0-9a-f]{16}) \(prio -?\d+, ([\w/-]+)\): (.+?)(?: @([0-9a-f]+))?(?: KVM)?$", re.MULTILINE
 )
 # Where QEMU's boards keep their harts in the object tree: virt and spike, sifive_e and the like, sifive_u.
-HART_PATHS = ("/machine/soc0/harts[{0}]", "/machine/soc/cpus/harts[{0}]", "/machine/soc/u-cpus/harts[{1}]")
+HART_PATHS = ("/machine/soc0/harts[{0}]", "/machine/soc/cpus/harts[{0}]", "/machine/soc/u-cluster/u-cpus/harts[{1}]")
 
 
 class FlatRange(NamedTuple):

@@ -14,7 +14,8 @@ def test_harts_stand_below_each_other_and_the_selected_one_is_marked() -> None:
         [
             {"satp": 0, "priv": 3, "mstatus": 0},
             {"satp": 0x8002_A000_0008_4000, "priv": 1, "mstatus": 1 << 18 | 1 << 19},
-            {"priv": 0},
+            {"priv": 3},
+            {},
         ]
     )
     target.selected_hart = 1
@@ -23,7 +24,9 @@ def test_harts_stand_below_each_other_and_the_selected_one_is_marked() -> None:
         "            SUM=0 MXR=0 MPRV=0  translation in force: none: M-mode",
         "* hart 1  S-mode  0x8002a00000084000  Sv39 asid 42 root 0x84000000",
         "            SUM=1 MXR=1 MPRV=0  translation in force: Sv39",
-        "  hart 2  U-mode  no satp",
+        "  hart 2  M-mode  no satp",
+        "            translation in force: none: the hart has no satp",
+        "  hart 3  ?       no satp",
         "            translation in force: not known: there is no satp",
     ]
 
