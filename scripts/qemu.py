@@ -58,7 +58,7 @@ class Machine:
 
     def __enter__(self) -> Machine:
         try:
-            self._wait_for_socket(self.monitor)
+            self._wait_for_monitor()
         except BaseException:
             self.close()
             raise
@@ -69,8 +69,8 @@ class Machine:
     ) -> None:
         self.close()
 
-    def _wait_for_socket(self, path: Path) -> None:
-        """Until QEMU accepts on `path`. The monitor is made after the stub, so that one stands for both."""
+    def _wait_for_monitor(self) -> None:
+        """Until QEMU's monitor greets: its socket is there early, but nobody answers before the stub is there, too."""
         deadline = time.monotonic() + PATIENCE
         while True:
             if self.process.poll() is not None:
@@ -78,8 +78,10 @@ class Machine:
                 raise RuntimeError(f"QEMU ended with status {self.process.returncode}: {self.process.stderr.read()}")
             with socket.socket(socket.AF_UNIX) as probe:
                 try:
-                    probe.connect(str(path))
-                    return
+                    probe.settimeout(PATIENCE)
+                    probe.connect(str(self.monitor))
+                    if probe.recv(1):
+                        return
                 except OSError:
                     if time.monotonic() > deadline:
                         raise
