@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -165,11 +166,13 @@ class Shadow:
         came = self._find_taken_again(difference)
         for change in list(difference.changes):
             self._drop(change)
-        pending = list(difference.changes)
+        pending = deque((change, True) for change in difference.changes if change.table_pa in self.tables)
         while pending:
-            written = self._add(pending.pop(0), came)
-            difference.changes += written
-            pending += written
+            change, is_written = pending.popleft()
+            for below, is_new in self._add(change, came if is_written else {}):
+                pending.append((below, is_new))
+                if is_new:
+                    difference.changes.append(below)
         difference.changes.sort(key=lambda change: (-change.level, change.va, change.pte_pa))
         difference.new_pages += (self._describe_new(pa) for pa in came)
         return difference
@@ -267,8 +270,9 @@ class Shadow:
         if isinstance(page, bytes) and page != ZERO_PAGE:
             self._idle[pa] = page
 
-    def _add(self, change: Change, came: dict[int, None]) -> list[Change]:
-        """Take in what a PTE leads to now; the result are the PTEs that were written in a page that became a table."""
+    def _add(self, change: Change, came: dict[int, None]) -> list[tuple[Change, bool]]:
+        """Take in what a PTE leads to now. The result are the PTEs in a page that became a table by it, and whether
+        each was written since, rather than left there from before."""
         link = self._link(change.new, change.level)
         if link is None or link == self._link(change.old, change.level):
             return []
@@ -281,8 +285,10 @@ class Shadow:
             self._difference.reused[link.pa] = f"it is already mapped at {known:#x}"
         return []
 
-    def _link_table(self, pa: int, change: Change) -> list[Change]:
+    def _link_table(self, pa: int, change: Change) -> list[tuple[Change, bool]]:
         known = self.tables.get(pa)
+        if known is not None and change.pte_pa in known.parents:
+            return []
         if known is not None:
             self._difference.reused[pa] = f"it already is the level-{known.level} table for {known.va:#x}"
             known.parents.add(change.pte_pa)
@@ -294,11 +300,10 @@ class Shadow:
         self._difference.became_tables[pa] = table.level
         if page == ZERO_PAGE:
             return []
-        left = TABLE.unpack(self._idle[pa]) if self._idle and pa in self._idle else None
+        left = self._idle.get(pa, ZERO_PAGE) if self._idle is not None else ZERO_PAGE
         return [
-            self._change(pa, table, index, 0, pte)
-            for index, pte in enumerate(TABLE.unpack(page))
-            if pte and (left is None or left[index] != pte)
+            (self._change(pa, table, index, 0, pte_at(page, index)), pte_at(left, index) != pte_at(page, index))
+            for index in iter_differences(ZERO_PAGE, page)
         ]
 
     def _describe_new(self, pa: int) -> NewPage:

@@ -49,6 +49,7 @@ def test_the_users_breakpoint_ends_a_watch(boot: Boot) -> None:
 
 
 def test_what_cannot_be_watched(boot: Boot) -> None:
-    transcript = debug(boot(), "sv39 watch 0x90000000", "hbreak supervisor_main", "continue", "sv39 watch 0x4000000000000")
+    commands = ("sv39 watch 0x90000000", "hbreak supervisor_main", "continue", "sv39 watch 0x4000000000000")
+    transcript = debug(boot(), *commands)
     assert "satp is Bare" in transcript[0].text
     assert transcript[3].lines == ["0x4000000000000 is not canonical: no PTE is on its path"]
