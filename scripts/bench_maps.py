@@ -97,6 +97,8 @@ def iter_space_rows(space: AddressSpace, times: dict[str, float]) -> Iterator[Ro
         ours = times[f"maps {transport}"]
         yield Row("maps", f"maps over {transport}: {where}", ours, "info mem", times["info mem"], at_most)
         yield Row("maps", f"maps over {transport}: {where}", ours, "raw read", times[f"raw {transport}"])
+    first = times["first maps"]
+    yield Row("maps", f"maps over file, the first time: {where}", first, "info mem", times["info mem"])
     stub = times["maps stub"]
     at_most = 2.0 if kind == "scattered" else 1.3
     yield Row("maps", f"maps over stub: {where}", stub, "raw read", times["raw stub"], at_most)

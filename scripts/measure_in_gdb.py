@@ -20,6 +20,7 @@ import gdb
 PAGE_SIZE = 4096
 ENTRIES = 512
 PACKET_SIZE = 0x800
+FAST_TRANSPORT = "file"
 PROMPT = b"(qemu) "
 WALK_LINE = re.compile(r"pte @(0x[0-9a-f]+)")
 
@@ -130,6 +131,11 @@ def iter_works(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> 
         gdb.execute("show sv39 transport", to_string=True)
         stop()
 
+    def forget_tables() -> None:
+        """As when these tables have never been listed."""
+        use(FAST_TRANSPORT)
+        gdb.execute("python import gdbext.tables.scan; gdbext.tables.scan.forget_tables()")
+
     def answer(command: str) -> Callable[[], object]:
         return lambda: gdb.execute(command)
 
@@ -141,6 +147,7 @@ def iter_works(space: dict[str, Any], job: dict[str, Any], monitor: Monitor) -> 
     yield Work("info mem", partial(monitor.ask, "info mem"), stop, repeat)
     if space["plain"]:
         yield Work("plain script", partial(plain_script, space["root_pa"]), stop, few)
+    yield Work("first maps", answer("sv39 maps"), forget_tables, repeat)
     text = gdb.execute(walk, to_string=True)
     ptes = [(int(pte_pa, 16), 8) for pte_pa in WALK_LINE.findall(text)]
     for transport in job["transports"]:

@@ -74,6 +74,6 @@ class MapsResult:
 def maps_command(target: Target, arguments: Namespace) -> MapsResult:
     space = select_tables(target, arguments)
     chosen = select_filter(arguments)
-    reader = TableReader(target, space.mode, target.encoding_rules(space.hart))
+    reader = TableReader(target, space.mode, target.encoding_rules(space.hart), remembers=True)
     scan = Scan(reader, space.root_pa, start=chosen.start, end=chosen.end)
     return MapsResult(space, scan, Names(target), chosen, arguments.holes)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from gdbext.errors import UnreadableMemory
 from gdbext.riscv.paging import PA_BITS, PAGE_SHIFT, PAGE_SIZE, PTE_SIZE, PTES_PER_TABLE, U64_MASK, VPN_BITS, PagingMode
@@ -27,6 +28,9 @@ PPN_TO_PA = PAGE_SHIFT - PPN_SHIFT
 PA_END = 1 << PA_BITS
 # How many runs a listing works on at once, more or less.
 CHUNK_SIZE = 512
+# How many runs and pointers are remembered from one listing to the next, some 200 bytes each, a page counting for more.
+MEMORY_SIZE = 1 << 18
+PAGE_COST = 20
 
 _unpack_page = struct.Struct(f"<{PTES_PER_TABLE}Q").unpack
 _unpack_pte = struct.Struct("<Q").unpack_from
@@ -73,10 +77,51 @@ class UnreadableTable(NamedTuple):
     reason: str
 
 
+class DecodedTables:
+    """What tables were decoded to, for the next listing. Nothing here is trusted to be so still: only a page that has
+    been read again, and has the very same bytes, is taken to mean the same."""
+
+    def __init__(self) -> None:
+        self._tables: dict[tuple[int, int, int], tuple[bytes, DecodedTable]] = {}
+        self._room = MEMORY_SIZE
+
+    def find(self, page: bytes, table_pa: int, level: int, base: int) -> DecodedTable | None:
+        """What the whole table at `table_pa` means if it holds `page`; None where that has to be worked out."""
+        kept = self._tables.get((table_pa, level, base))
+        return kept[1] if kept is not None and kept[0] == page else None
+
+    def keep(self, page: bytes, table_pa: int, level: int, base: int, decoded: DecodedTable) -> None:
+        """Remember a table. When there are too many of them, all are forgotten."""
+        self._room -= PAGE_COST + len(decoded.runs) + len(decoded.pointers)
+        if self._room < 0:
+            self._tables.clear()
+            self._room = MEMORY_SIZE
+        self._tables[table_pa, level, base] = page, decoded
+
+
+_memories: WeakKeyDictionary[Target, tuple[object, DecodedTables]] = WeakKeyDictionary()
+
+
+def find_memory(target: Target, mode: PagingMode, rules: TranslationRules) -> DecodedTables:
+    """The tables of `target` as last decoded under the same rules."""
+    kind = (mode, rules.svnapot, rules.svpbmt)
+    kept = _memories.get(target)
+    if kept is None or kept[0] != kind:
+        kept = _memories[target] = kind, DecodedTables()
+    return kept[1]
+
+
+def forget_tables() -> None:
+    """Forget what tables were decoded to, as if none had been listed."""
+    _memories.clear()
+
+
 class TableReader:
     """Reads table pages of one address space, each of them once, and decodes them."""
 
-    def __init__(self, target: Target, mode: PagingMode, rules: TranslationRules) -> None:
+    def __init__(self, target: Target, mode: PagingMode, rules: TranslationRules, *, remembers: bool = False) -> None:
+        """With `remembers`, a table that has not changed since it was last listed is not decoded again."""
+        self._memory = find_memory(target, mode, rules) if remembers else None
         self.mode = mode
         self.rules = rules
         self._target = target
@@ -126,16 +171,25 @@ class TableReader:
     def decode(self, table_pa: int, level: int, base: int, first: int = 0, last: int = PTES_PER_TABLE) -> DecodedTable:
         """The PTEs with indexes [first, last) of a table that can be read; PTE 0 serves the va `base`.
 
-        A run never reaches beyond the table; neighbours that could be one run are one.
+        A run never reaches beyond the table; neighbours that could be one run are one. The lists are not the caller's.
         """
         page = self.read(table_pa)
         assert isinstance(page, bytes)
+        if self._memory is None or last - first < PTES_PER_TABLE:
+            return self._decode_page(page, table_pa, level, base, range(first, last))
+        decoded = self._memory.find(page, table_pa, level, base)
+        if decoded is None:
+            decoded = self._decode_page(page, table_pa, level, base, range(PTES_PER_TABLE))
+            self._memory.keep(page, table_pa, level, base, decoded)
+        return decoded
+
+    def _decode_page(self, page: bytes, table_pa: int, level: int, base: int, indexes: range) -> DecodedTable:
         used = _find_used(page)
-        first, last = max(first, used.start), min(last, used.stop)
+        first, last = max(indexes.start, used.start), min(indexes.stop, used.stop)
         if first >= last:
             return DecodedTable([], [], [])
         if not self._is_uniform(page, level, first, last):
-            return self._decode_each(table_pa, level, base, range(first, last))
+            return self._decode_each(page, table_pa, level, base, range(first, last))
         shift = PAGE_SHIFT + VPN_BITS * level
         value = _unpack_pte(page, first * PTE_SIZE)[0]
         count = last - first
@@ -143,10 +197,8 @@ class TableReader:
         run = (base + (first << shift), pa, count << shift, value & ATTRIBUTES, count)
         return DecodedTable([run], [], [])
 
-    def _decode_each(self, table_pa: int, level: int, base: int, indexes: range) -> DecodedTable:
+    def _decode_each(self, page: bytes, table_pa: int, level: int, base: int, indexes: range) -> DecodedTable:
         """Decode PTE by PTE. This is the hot loop of every listing."""
-        page = self._pages[table_pa]
-        assert isinstance(page, bytes)
         decoded = DecodedTable([], [], [])
         runs, pointers, invalid = decoded
         shift = PAGE_SHIFT + VPN_BITS * level

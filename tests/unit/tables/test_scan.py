@@ -12,7 +12,8 @@ from gdbext.errors import UnreadableMemory
 from gdbext.riscv.paging import PAGE_SIZE, SV39, SV48, SV57, U64_MASK, PagingMode
 from gdbext.riscv.pte import PBMT_SHIFT, PPN_SHIFT, RSW, N
 from gdbext.riscv.rules import TranslationRules
-from gdbext.tables.scan import ATTRIBUTES, UNREADABLE, Run, Scan, TableReader
+from gdbext.tables import scan as scan_module
+from gdbext.tables.scan import ATTRIBUTES, UNREADABLE, DecodedTable, Run, Scan, TableReader
 from gdbext.tables.walk import Outcome, walk
 from tests.unit.fakes import RAM, ROOT_PA, FakeTarget, TableBuilder, make_space, pte_value
 
@@ -232,3 +233,33 @@ def test_a_shared_table_is_entered_again_where_the_range_cut_off_what_it_maps() 
         tables.set_pte(index << 30, pte_value(ROOT_PA + PAGE_SIZE), level=2)
     scan = Scan(TableReader(target, SV39, RULES), tables.root_pa, start=0x2000)
     assert [run[0] for run in scan.iter_runs()] == [0x4000_1000]
+
+
+@settings(max_examples=50)
+@given(
+    states=st.lists(st.lists(table_pages(), min_size=5, max_size=5), min_size=2, max_size=2),
+    rules=st.lists(st.builds(TranslationRules, svnapot=st.booleans(), svpbmt=st.booleans()), min_size=3, max_size=3),
+)
+def test_what_is_remembered_of_one_listing_is_right_in_the_next(
+    states: list[list[bytes]], rules: list[TranslationRules]
+) -> None:
+    target = FakeTarget()
+    for pages, rule in zip((states[0], states[1], states[0]), rules, strict=True):
+        for table_pa, page in zip(TABLE_PAS, pages, strict=True):
+            target.write_physical(table_pa, page)
+        for _ in range(2):
+            remembering = Scan(TableReader(target, SV39, rule, remembers=True), ROOT_PA)
+            fresh = Scan(TableReader(target, SV39, rule), ROOT_PA)
+            assert list(remembering.iter_runs()) == list(fresh.iter_runs())
+            assert remembering.invalid_count == fresh.invalid_count
+
+
+def test_no_more_is_remembered_than_a_bounded_number_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_module, "MEMORY_SIZE", 100)
+    memory = scan_module.DecodedTables()
+    decoded = DecodedTable([(0, 0, PAGE_SIZE, 1, 1)] * 10, [], [])
+    for table in range(50):
+        memory.keep(bytes(PAGE_SIZE), table * PAGE_SIZE, 0, 0, decoded)
+    found = [memory.find(bytes(PAGE_SIZE), table * PAGE_SIZE, 0, 0) for table in range(50)]
+    assert found[-1] is decoded
+    assert 0 < sum(kept is not None for kept in found) * 10 <= 100
