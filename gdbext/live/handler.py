@@ -15,6 +15,7 @@ from gdbext.live.target import LiveTarget
 from gdbext.riscv.csrs import Satp
 from gdbext.riscv.instruction import MRET, SRET
 from gdbext.riscv.paging import BARE, PAGE_SIZE
+from gdbext.riscv.registers import INTEGER_NAMES
 from gdbext.riscv.traps import PAGE_FAULTS, Privilege
 from gdbext.tables.walk import walk
 
@@ -22,6 +23,9 @@ VECTOR_MODE_BITS = 0b11
 # Code that no symbol file knows is searched this far around a handler, in bytes.
 NEIGHBOURHOOD = 1 << 16
 START_OF_RAM = 1 << 22
+# csrw stvec, rs1: the register's number lies in bits 15 to 19.
+CSRW_STVEC = re.compile(rb"\x73[\x10\x90][\x50-\x5f]\x10", re.DOTALL)
+RS1_SHIFT, RS1_MASK = 15, 0b11111
 RETURNS = {Privilege.M: struct.pack("<I", MRET), Privilege.S: struct.pack("<I", SRET)}
 FILE_LINE = re.compile(r"(?:Exec|Object) file: `(.*)', file type")
 CODE_LINE = re.compile(r"0x([0-9a-f]+)->0x([0-9a-f]+) at 0x([0-9a-f]+): \S+ .*\bHAS_CONTENTS")
@@ -64,6 +68,24 @@ def find_exits(target: LiveTarget, entries: Mapping[int, Privilege]) -> dict[int
         for start, code in iter_start_of_ram(target):
             exits |= dict.fromkeys(iter_returns(start, code, Privilege.M), Privilege.M)
     return exits
+
+
+def find_vector_writes() -> dict[int, str]:
+    """Where the code of the symbol files writes stvec, and from which register: kernels set it after they have left
+    M-mode, and some change it at every trap."""
+    writes = {}
+    for start, code in iter_code():
+        for found in CSRW_STVEC.finditer(code):
+            word = int.from_bytes(found.group(), "little")
+            if found.start() % 2 == 0 and word >> RS1_SHIFT & RS1_MASK:
+                writes[start + found.start()] = INTEGER_NAMES[word >> RS1_SHIFT & RS1_MASK]
+    return writes
+
+
+def is_delegating(target: LiveTarget) -> bool:
+    """Whether page faults go to S-mode on some hart."""
+    masks = (target.read_csr(hart, "medeleg") or 0 for hart in target.harts)
+    return any(mask >> cause & 1 for mask in masks for cause in PAGE_FAULTS)
 
 
 def iter_start_of_ram(target: LiveTarget) -> Iterator[tuple[int, bytes]]:

@@ -25,7 +25,7 @@ from gdbext.commands.trace import (
 )
 from gdbext.errors import BadInput, UnsupportedTarget
 from gdbext.live.backtrace import Backtraces, read_deep_backtrace
-from gdbext.live.handler import find_entries, find_exits
+from gdbext.live.handler import VECTOR_MODE_BITS, find_entries, find_exits, find_vector_writes, is_delegating
 from gdbext.live.running import changed_settings, describe_source, is_alive, resume
 from gdbext.live.style import present_style
 from gdbext.live.target import LiveTarget, find_target
@@ -73,6 +73,7 @@ class Session:
         self.is_enough: Callable[[FaultRecord], bool] = lambda record: False
         self._entries: dict[int, Privilege] = {}
         self._exits: dict[int, Privilege] = {}
+        self._vector_writes: dict[int, str] = {}
         self._breakpoints: list[TraceBreakpoint] = []
         self._below_m: set[int] = set()
         self._backtraces = Backtraces()
@@ -103,8 +104,13 @@ class Session:
                 "no mret or sret is found where the trap handler could return: load the kernel's symbols with file, "
                 "or name the handler with set sv39 trap-handler"
             )
+        self._vector_writes = find_vector_writes() if is_delegating(self.target) else {}
         known = {breakpoint_.address for breakpoint_ in self._breakpoints}
-        for addresses, on_stop in ((self._entries, self._on_entry), (self._exits, self._on_exit)):
+        for addresses, on_stop in (
+            (self._entries, self._on_entry),
+            (self._exits, self._on_exit),
+            (self._vector_writes, self._on_vector_write),
+        ):
             self._breakpoints += (TraceBreakpoint(pc, on_stop) for pc in addresses if pc not in known)
         for hart in self.target.harts:
             priv = self.target.read_csr(hart, "priv")
@@ -139,6 +145,14 @@ class Session:
             self._is_vector_set = True
             return True
         return self._guard(lambda: self.tracer.leave(hart, self._exits[pc], pc, read_register))
+
+    def _on_vector_write(self, pc: int) -> bool:
+        entry = read_register(self._vector_writes[pc]) & ~VECTOR_MODE_BITS
+        if entry in self._entries:
+            return False
+        self._entries[entry] = Privilege.S
+        self._is_vector_set = True
+        return True
 
     def _guard(self, take_stop: Callable[[], None]) -> bool:
         """Take a stop; whether the machine shall stay stopped. What `stop` raises GDB only prints, so it is kept."""

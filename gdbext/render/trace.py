@@ -12,7 +12,8 @@ from gdbext.riscv.paging import describe_size
 from gdbext.riscv.pte import Pte
 from gdbext.riscv.traps import describe_cause, describe_privilege
 from gdbext.trace.record import AllocatedPage, CodePlace, FaultOutcome, FaultRecord, PteWrite, encode, to_json
-from gdbext.trace.summary import GOOD_OUTCOMES
+from gdbext.trace.summary import GOOD_OUTCOMES, Summary
+from gdbext.trace.trap_log import TrapCounts
 
 AnyResult = FaultResult | ChainResult | SummaryResult | LogResult | DoneResult
 CHAIN_SCHEMA = "sv39.trace-chain/1"
@@ -95,7 +96,7 @@ def describe_page(page: AllocatedPage, style: Style) -> str:
         zeroed = "not known if zeroed"
     else:
         zeroed = "zeroed" if page.is_zeroed else f"not zeroed ({page.rubbish} old PTEs)"
-    mapped = "not mapped: touching it will fault" if page.mapped_at is None else f"mapped at {page.mapped_at:#x}"
+    mapped = "mapped nowhere: touching it will fault" if page.mapped_at is None else f"mapped at {page.mapped_at:#x}"
     return f"{style.address(f'{page.pa:#x}')}: {use}, {zeroed}, {mapped}"
 
 
@@ -104,6 +105,14 @@ def describe_write(write: PteWrite, style: Style) -> str:
     old, new = (f"{format_value(value)} {Pte(value).flags}" for value in (write.old, write.new))
     place = f"L{write.level} pte @{style.address(f'{write.pte_pa:#x}')}"
     return f"{place}  {old} -> {new}  for {write.va:#x} {describe_size(write.size)}"
+
+
+def describe_faults(counts: Summary | TrapCounts) -> str:
+    """How many page faults there were, and where they belong."""
+    faults = count_of(counts.faults, "page fault")
+    if counts.faults and not counts.region_faults and not counts.outside:
+        return f"{faults}, and no page-table region known (set sv39 table-region START END)"
+    return f"{faults}: {counts.region_faults} in the page-table region, {counts.outside} outside"
 
 
 def count_of(count: int, thing: str) -> str:
@@ -120,8 +129,7 @@ def iter_summary(result: SummaryResult, style: Style) -> Iterator[str]:
     if result.ending:
         yield result.ending
     yield style.title(
-        f"{count_of(summary.faults, 'page fault')}: {summary.region_faults} in the page-table region, "
-        f"{summary.outside} outside; "
+        f"{describe_faults(summary)}; "
         f"{count_of(summary.pages_allocated, 'page')} allocated, {count_of(summary.pte_writes, 'PTE')} written"
     )
     if summary.outcomes:
@@ -144,8 +152,7 @@ def iter_log(result: LogResult, style: Style) -> Iterator[str]:
     """The counts of a log: the most frequent of each kind."""
     counts = result.counts
     yield style.title(
-        f"{count_of(counts.faults, 'page fault')}: {counts.region_faults} in the page-table region, "
-        f"{counts.outside} outside; {len(counts.vas)} different addresses, {count_of(len(counts.pages), 'page')}, "
+        f"{describe_faults(counts)}; {len(counts.vas)} different addresses, {count_of(len(counts.pages), 'page')}, "
         f"{count_of(len(counts.pcs), 'place')}"
     )
     for cause, count in counts.causes.most_common():

@@ -54,9 +54,9 @@ class Frame:
 class AllocatedPage:
     """A page that the handler put into the page tables.
 
-    `level` is that of the table it became; None while no PTE points to it as a table. `mapped_at` is a va whose leaf
-    maps it, None if there is none. `is_zeroed` is None where that is not known; `rubbish` counts PTEs that were left
-    in it from before.
+    `level` is that of the table it became; None while no PTE points to it as a table. `mapped_at` is a va that maps
+    it: its own address, or one that a 4K leaf maps to a page of the region; None if there is none. `is_zeroed` is None
+    where that is not known; `rubbish` counts PTEs that were left in it from before.
     """
 
     pa: int

@@ -40,6 +40,7 @@ BACKTRACE_DEPTH = 1024
 SHADOWS_KEPT = 8
 ROUNDS_KEPT = 8
 PLACES_KEPT = 4096
+NO_RULES = TranslationRules()
 
 ReadRegister = Callable[[str], int]
 ReadMemory = Callable[[int, int], bytes | None]
@@ -442,10 +443,13 @@ class Tracer:
             )
 
     def _allocated(self, shadow: Shadow, page: NewPage) -> AllocatedPage:
+        mapped_at = shadow.mapped.get(page.pa)
+        if mapped_at is None and walk(shadow, shadow.mode, shadow.root_pa, page.pa, NO_RULES).pa == page.pa:
+            mapped_at = page.pa  # By a superpage, or where no region is known.
         allocated = AllocatedPage(
             page.pa,
             page.level,
-            shadow.mapped.get(page.pa),
+            mapped_at,
             None if page.rubbish is None else page.rubbish == 0,
             page.rubbish or 0,
         )

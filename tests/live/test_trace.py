@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.live.conftest import Boot
+from tests.live.conftest import CROSS_COMPILE, Boot, need
 from tests.live.debugger import Transcript, debug
 
 KERNEL_LOG = Path(__file__).with_name("gdb_fault_log.py")
@@ -281,6 +282,34 @@ def test_the_same_run_gives_the_same_file(boot: Boot, tmp_path: Path) -> None:
     assert paths[0].stat().st_size > 0
 
 
+@pytest.fixture(scope="session")
+def delegating_kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kernel that handles page faults in S-mode and sets stvec late."""
+    need(f"{CROSS_COMPILE}gcc")
+    path = tmp_path_factory.mktemp("guest") / "delegated.elf"
+    flags = "-march=rv64ima_zicsr_zifencei -mabi=lp64 -g -nostdlib -static -Ttext=0x80000000".split()
+    source = Path(__file__).with_name("guests") / "delegated.S"
+    subprocess.run([f"{CROSS_COMPILE}gcc", *flags, "-o", str(path), str(source)], check=True)
+    return path
+
+
+def test_a_kernel_that_handles_its_faults_in_s_mode(boot: Boot, delegating_kernel: Path, tmp_path: Path) -> None:
+    path = tmp_path / "faults"
+    debug(boot(delegating_kernel), "sv39 trace run", f"sv39 trace save {path}", elf=delegating_kernel)
+    first, second = read_lines(path)
+    assert [fault["privilege"] for fault in (first, second)] == [0, 0]
+    assert [fault["va"] for fault in (first, second)] == ["0x40000008", "0x40001010"]
+    assert [fault["outcome"] for fault in (first, second)] == ["retried", "retried"]
+    assert [(write["level"], write["pte_pa"]) for write in first["pte_writes"]] == [
+        (2, "0x80100008"),
+        (1, "0x80101000"),
+        (0, "0x80102000"),
+    ]
+    assert [(page["pa"], page["level"]) for page in first["pages_allocated"]] == [("0x80101000", 1), ("0x80102000", 0)]
+    assert [write["pte_pa"] for write in second["pte_writes"]] == ["0x80102008"]
+    assert first["handler"]["entry_symbol"] == "supervisor_trap"
+
+
 def test_without_symbols(boot: Boot, tmp_path: Path) -> None:
     with_symbols, without = tmp_path / "with", tmp_path / "without"
     run_to_its_end(boot, "far", f"sv39 trace save {with_symbols}")
@@ -331,3 +360,23 @@ def test_ten_thousand_faults_in_flat_memory(boot: Boot) -> None:
     summary = transcript[4].json()[0]
     assert (summary["faults"], summary["outcomes"]) == (10000, {"retried": 10000})
     assert late < early * 1.1, f"GDB grew from {early} to {late} KiB"
+
+
+def test_an_interrupt_ends_a_run(boot: Boot, tmp_path: Path) -> None:
+    """Ctrl-C, sent once the trace is under way: what was seen is kept, nothing of ours stays."""
+    path = tmp_path / "faults"
+    machine = boot(append="churn 100000000")
+    commands = (
+        "python import os, signal, threading, gdbext.live.tracing as tracing",
+        # The signal comes from the trace itself, so that no time has to be guessed.
+        "python add = tracing.ProgressOutput.add",
+        "python tracing.ProgressOutput.add = lambda output, record: "
+        "(add(output, record), os.kill(os.getpid(), signal.SIGINT) if record.seq == 5 else None)[0]",
+        "sv39 trace run -quiet",
+        f"sv39 trace save {path}",
+        "sv39 trace run -quiet -count 2",
+    )
+    transcript = debug(machine, *commands)
+    assert len(read_lines(path)) >= 5
+    assert all(fault["outcome"] in ("retried", "unfinished") for fault in read_lines(path))
+    assert "stopped after fault" in transcript[5].text
