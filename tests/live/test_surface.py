@@ -57,7 +57,7 @@ def test_options_complete_with_one_dash_and_with_two(name: str) -> None:
 
 def test_what_else_completes(finished: Machine) -> None:
     expected = {
-        "complete sv39 wa": ["sv39 walk"],
+        "complete sv39 wal": ["sv39 walk"],
         "complete sv39 walk supervisor_ma": ["sv39 walk supervisor_main"],
         "complete sv39 walk &supervisor_ma": ["sv39 walk &supervisor_main"],
         "complete sv39 walk stop -access ": [
@@ -80,7 +80,7 @@ def test_one_dash_and_two_dashes_mean_the_same(finished: Machine) -> None:
 
 
 def test_commands_abbreviate_as_in_gdb(finished: Machine) -> None:
-    whole, short = debug(finished, "sv39 walk $pc", "sv39 wa $pc")
+    whole, short = debug(finished, "sv39 walk $pc", "sv39 wal $pc")
     assert whole.text == short.text
 
 
