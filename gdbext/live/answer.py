@@ -107,6 +107,8 @@ def call(name: str, vas: Sequence[gdb.Value]) -> int:
             raise BadInput(f"${name} takes one argument, a virtual address")
         va = expressions.decode_value(vas[0], f"the argument of ${name}")
         target = find_target()
+        # In the condition of a breakpoint: GDB tells of no resume from a stop whose condition did not hold.
+        target.forget()
         space = select_space(target, Namespace(**NO_SPACE_OPTIONS))
         rules = target.translation_rules(space.hart)
         with target.reading():
