@@ -117,6 +117,27 @@ def test_other_memory_gives_place_to_the_stub_with_one_note(machine: Machine, tr
     assert "differs" in where.text
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_condition_sees_what_was_written_between_two_stops_of_which_gdb_does_not_tell(
+    boot: Boot, transport: str
+) -> None:
+    """The first fault is for the page after those of `supervisor_main`; at the next trap it is mapped."""
+    page = "0x84006000"
+    answers = debug(
+        boot(append="churn 20"),
+        f"set sv39 transport {transport}",
+        "hbreak supervisor_main",
+        "continue",
+        f"print $sv39_mapped({page})",
+        f"hbreak machine_trap_entry if $sv39_mapped({page})",
+        "continue",
+        f"print $mtval == {page}",
+        f"print $sv39_mapped({page})",
+        keeps_breakpoints=True,
+    )
+    assert [answers[index].text.partition(" = ")[2] for index in (3, 6, 7)] == ["0", "0", "1"]
+
+
 class Relay:
     """A process, this one, between GDB and QEMU: the peer of the connection is not the machine."""
 
