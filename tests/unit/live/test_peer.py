@@ -14,7 +14,7 @@ import pytest
 from gdbext.errors import TransportUnavailable
 from gdbext.live.peer import find_peer
 
-# Binds what it is told, says where, and holds the connection until its stdin ends.
+# Binds what it is told, says where, greets the one who connects, and holds the connection until its stdin ends.
 SERVER = """
 import socket, sys
 family, address = eval(sys.argv[1])
@@ -23,6 +23,7 @@ with socket.socket(family) as listener:
     listener.listen()
     print(repr(listener.getsockname()), flush=True)
     connection, _ = listener.accept()
+    connection.sendall(b".")
     sys.stdin.read()
 """
 
@@ -70,6 +71,7 @@ def test_tcp(tmp_path: Path) -> None:
     with server(socket.AF_INET, ("127.0.0.1", 0), tmp_path) as (pid, address), socket.socket() as ours:
         assert isinstance(address, tuple)
         ours.connect(address)
+        assert ours.recv(1) == b"."  # before it is accepted, a connection belongs to no process
         assert find_peer(f"localhost:{address[1]}") == pid
         assert find_peer(f"tcp:127.0.0.1:{address[1]}") == pid
         assert find_peer(f":{address[1]}") == pid
