@@ -263,6 +263,7 @@ class Tracer:
             if state.pending is not None and not state.stack and pc not in (None, state.pending.record.pc):
                 handler_exit = state.pending.record.handler_exit
                 if handler_exit is None or pc != handler_exit.pc:
+                    self._learn_levels(state.pending)
                     self._resolve(state)
 
     def unfinished(self) -> list[FaultRecord]:
@@ -297,6 +298,7 @@ class Tracer:
         elif state.pending is not None and not cause & INTERRUPT:
             record = state.pending.record
             if cause in ECALLS or read(names.epc) != record.pc:
+                self._learn_levels(state.pending)
                 self._resolve(state)
             else:
                 record.outcome = FaultOutcome.REFAULTED
@@ -464,6 +466,11 @@ class Tracer:
         fault.record.outcome = FaultOutcome.RETRIED
         fault.record.why = f"the {fault.trap.access.value} was retried and worked"
         self.tell(fault.record)
+
+    def _learn_levels(self, fault: OpenFault) -> None:
+        """What the pages of a fault have become since its handler returned, as long as one can look."""
+        if any(page.level is None for page in fault.record.pages_allocated):
+            self._look(fault.shadow)
 
     def _explain_end(self, fault: OpenFault) -> None:
         if fault.record.in_region:
