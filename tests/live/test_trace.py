@@ -380,3 +380,12 @@ def test_an_interrupt_ends_a_run(boot: Boot, tmp_path: Path) -> None:
     assert len(read_lines(path)) >= 5
     assert all(fault["outcome"] in ("retried", "unfinished") for fault in read_lines(path))
     assert "stopped after fault" in transcript[5].text
+
+
+@pytest.mark.parametrize("transport", ["file", "process", "stub"])
+def test_every_transport_sees_the_same(boot: Boot, tmp_path: Path, transport: str) -> None:
+    path = tmp_path / "faults"
+    run = traced_to_the_end(boot, path, "far", f"set sv39 transport {transport}", "show sv39 transport")
+    faults, log = run
+    assert [facts(fault) for fault in faults] == [kernel_facts(record) for record in log["records"]]
+    assert [page["zeroed"] for page in faults[0]["pages_allocated"]] == [True, True]
