@@ -85,12 +85,12 @@ class Backtraces:
         # A frame pointer points into the stack; anything else in its register is data, and nothing is unwound by it.
         key = (pc, sp, limit, read_register("ra"), fp if sp < fp <= sp + MAX_STACK else 0)
         known = self._known.get(key)
-        if known is not None and self._still_holds(known, read_memory(sp, known.size)):
+        if known is not None and (not known.size or self._still_holds(known, read_memory(sp, known.size))):
             return known.frames
         found = unwind(pc, limit)
         frames = tuple(frame for frame, *_ in found)
         size = max((outer_sp for *_, outer_sp in found), default=sp) - sp
-        stack = read_memory(sp, size) if 0 < size <= MAX_STACK and size % WORD == 0 else None
+        stack = read_memory(sp, size) if 0 < size <= MAX_STACK and size % WORD == 0 else b"" if not size else None
         if stack is not None:
             values = {at for _, at, _, _ in found} | {fp for *_, fp, _ in found if sp < fp <= sp + size}
             words = enumerate(struct.unpack(f"<{size // WORD}Q", stack))
@@ -141,7 +141,9 @@ def _iter_frames(limit: int) -> Iterator[tuple[gdb.Frame, int]]:
         past = 1
         while frame is not None and frame.pc() and limit > 0:
             yield frame, frame.pc() - past
-            frame, limit, past = frame.older(), limit - 1, 0
+            if frame.type() != gdb.INLINE_FRAME:
+                past = 0
+            frame, limit = frame.older(), limit - 1
     except gdb.error:
         return  # Stack memory that GDB cannot read ends a backtrace like its beginning does.
 
@@ -167,6 +169,8 @@ def _describe_frame(frame: gdb.Frame, pc: int) -> str:
     function = frame.function()
     if function is None:
         return frame.name() or hex(pc)
+    if frame.type() == gdb.INLINE_FRAME:
+        return str(function.name)
     offset = pc - int(function.value().address)
     return f"{function.name}+{offset}" if offset else str(function.name)
 
