@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import gdb
 
+from gdbext.live.interrupt import kept_interrupt
 from gdbext.live.stub import is_lost
 from gdbext.live.target import LiveTarget
 
@@ -17,14 +18,13 @@ SETTINGS = (("osabi", "none"), ("breakpoint always-inserted", "on"))
 
 def resume() -> bool:
     """Have the machine run until it stops or ends; whether the user interrupted it."""
-    try:
-        gdb.execute("continue")
-    except KeyboardInterrupt:
-        return True
-    except gdb.error as error:
-        if not is_lost(error):
-            raise
-    return False
+    with kept_interrupt() as interrupt:
+        try:
+            gdb.execute("continue")
+        except gdb.error as error:
+            if not is_lost(error):
+                raise
+        return interrupt.is_pressed
 
 
 def is_alive(target: LiveTarget) -> bool:
