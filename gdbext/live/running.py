@@ -11,8 +11,8 @@ from gdbext.live.interrupt import kept_interrupt
 from gdbext.live.stub import is_lost
 from gdbext.live.target import LiveTarget
 
-# What GDB is told for as long as breakpoints of ours are hit often: without an OS ABI it steps in hardware, and the
-# breakpoints are not taken out at each stop.
+# What GDB is told for as long as breakpoints of ours are hit often: without an OS ABI it steps in hardware (stepping in
+# software, GDB 13 loses track of a second hart), and the breakpoints are not taken out at each stop.
 SETTINGS = (("osabi", "none"), ("breakpoint always-inserted", "on"))
 
 

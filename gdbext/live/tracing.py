@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 import gdb
 
@@ -80,11 +81,14 @@ class Session:
         self._exits: dict[int, Privilege] = {}
         self._vector_writes: dict[int, str] = {}
         self._breakpoints: list[TraceBreakpoint] = []
+        self._settings = ExitStack()
         self._below_m: set[int] = set()
         self._backtraces = Backtraces()
         self._register_numbers = read_numbers()
         self._hart_of_thread: dict[int, int] = {}
         self._error: BaseException | None = None
+        # Inside `run`, where breakpoints can be added when the machine has stopped.
+        self._is_resuming = False
         self._is_vector_set = False
         self._halt_reason = ""
 
@@ -110,6 +114,8 @@ class Session:
                 "no mret or sret is found where the trap handler could return: load the kernel's symbols with file, "
                 "or name the handler with set sv39 trap-handler"
             )
+        if not self._breakpoints:
+            self._settings.enter_context(changed_settings())
         self._vector_writes = find_vector_writes() if is_delegating(self.target) else {}
         known = {breakpoint_.address for breakpoint_ in self._breakpoints}
         for addresses, on_stop in (
@@ -129,6 +135,7 @@ class Session:
             if breakpoint_.is_valid():
                 breakpoint_.delete()
         self._breakpoints = []
+        self._settings.close()
 
     @property
     def is_armed(self) -> bool:
@@ -145,7 +152,7 @@ class Session:
 
     def _on_exit(self, pc: int) -> bool:
         hart = self._hart()
-        if hart not in self._below_m:
+        if self._is_resuming and hart not in self._below_m:
             # The hart goes down from M-mode for the first time: by now the kernel has said where traps shall go.
             self._below_m.add(hart)
             self._is_vector_set = True
@@ -154,7 +161,7 @@ class Session:
 
     def _on_vector_write(self, pc: int) -> bool:
         entry = self._registers().read(self._vector_writes[pc]) & ~VECTOR_MODE_BITS
-        if entry in self._entries:
+        if entry in self._entries or not self._is_resuming:
             return False
         self._entries[entry] = Privilege.S
         self._is_vector_set = True
@@ -169,6 +176,11 @@ class Session:
             self._error = error
             return True
         self._halt_reason = self._halt_reason or self.tracer.take_halt_reason()
+        if self._halt_reason and not self._is_resuming:
+            # It is the user's own continue that comes to an end.
+            gdb.write(f"{self._halt_reason}\n")
+            self._halt_reason = ""
+            return True
         return bool(self._halt_reason)
 
     def _registers(self) -> StopRegisters:
@@ -192,15 +204,20 @@ class Session:
     def run(self) -> None:
         """Resume the machine until it ends, or something other than a page fault stops it; `ending` says what."""
         self._halt_reason = self.ending = ""
-        self._error = None
+        self._is_resuming = True
         try:
-            with changed_settings():
-                self.arm()
-                self._resume()
+            self.arm()
+            self._resume()
         finally:
+            self._is_resuming = False
             self.disarm()
-        if self._error is not None:
-            raise self._error
+        self.raise_error()
+
+    def raise_error(self) -> None:
+        """Raise what went wrong in a stop, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def _resume(self) -> None:
         while True:
@@ -279,6 +296,8 @@ class Recorder:
         """The session that goes on, or a new one where there is none for this machine."""
         target = find_live_target()
         if self.session is None or self.session.is_over or self.session.target is not target:
+            if self.session is not None:
+                self.session.disarm()
             self.session = Session(target)
         desk.open(self.session.log, is_live=True)
         return self.session
@@ -304,6 +323,7 @@ class Recorder:
         else:
             session.end()
         session.is_over = True
+        session.raise_error()
         yield self._summarize(session)
 
     def _run(self, arguments: Namespace) -> Iterator[Result]:

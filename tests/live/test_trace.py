@@ -253,6 +253,25 @@ def test_start_and_stop_around_a_continue(boot: Boot) -> None:
     assert len(transcript[6].breakpoints) == 2
 
 
+def test_start_with_two_harts(boot: Boot) -> None:
+    machine = boot(append="smp 4", extra=["-smp", "2"])
+    transcript = debug(
+        machine,
+        "hbreak supervisor_main",
+        "continue",
+        "delete",
+        "hbreak end_machine",
+        "sv39 trace start",
+        "continue",
+        "sv39 trace stop",
+        "sv39 trace summary -json",
+        "show osabi",
+        keeps_breakpoints=True,
+    )
+    assert transcript[7].json()[0]["harts"] == {"0": 4, "1": 4}
+    assert '"auto"' in transcript[8].text
+
+
 def test_count_and_until(boot: Boot) -> None:
     machine = boot(append="churn 20")
     transcript = debug(
