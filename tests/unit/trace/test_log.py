@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from gdbext.errors import BadFile, BadInput
+from gdbext.trace import diagnosis, tracer
 from gdbext.trace.log import TraceLog
-from gdbext.trace.record import FaultRecord, Frame, encode, from_json, to_json
+from gdbext.trace.record import FaultOutcome, FaultRecord, Frame, encode, from_json, to_json
 from gdbext.trace.summary import summarize
 from tests.unit.fakes import ROOT_PA
 from tests.unit.trace.machine import Traps
@@ -98,3 +100,12 @@ def test_the_summary(records: list[FaultRecord]) -> None:
     assert summary.outcomes == {"retried": 1, "ended": 1}
     assert not summary.is_good
     assert summarize(records[:1]).is_good
+
+
+def test_every_key_and_kind_is_documented(records: list[FaultRecord]) -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "trace.md").read_text(encoding="utf-8")
+    words = [*to_json(records[0]), *(outcome.value for outcome in FaultOutcome)]
+    source = Path(diagnosis.__file__).read_text(encoding="utf-8") + Path(tracer.__file__).read_text(encoding="utf-8")
+    words += re.findall(r'Notice\(\s*"([a-z-]+)"', source)
+    assert len(words) > 30
+    assert [word for word in words if f"`{word}`" not in text] == []
