@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import gdb
 
@@ -15,12 +15,11 @@ from gdbext.live.running import changed_settings, describe_source, is_alive, res
 from gdbext.live.target import LiveTarget
 from gdbext.riscv.csrs import PRIV_MASK
 from gdbext.riscv.paging import PAGE_SIZE
-from gdbext.riscv.pte import Pte, leaf_pa
 from gdbext.tables.space import AddressSpace
 from gdbext.tables.walk import Walk, walk
 from gdbext.target.base import Target
 from gdbext.trace.record import CodePlace, PteWrite
-from gdbext.trace.shadow import ZERO_PAGE, Shadow, iter_differences, pte_at
+from gdbext.trace.shadow import Shadow
 from gdbext.trace.tracer import iter_path_changes
 
 TABLE_LIMIT = 1 << 14
@@ -83,7 +82,7 @@ class Watch:
         with self.target.reading():
             shadow = Shadow(self.target, self.space.mode, self.space.root_pa, None, limit=TABLE_LIMIT)
         pte_pas = {step.pte_pa for step in self.now.steps}
-        return pte_pas | set(iter_aliases(shadow, pte_pas))
+        return pte_pas | set(shadow.iter_aliases(pte_pas))
 
     def _arm(self) -> None:
         wanted = self._find_addresses()
@@ -180,18 +179,6 @@ class Watch:
             self.is_at_write,
             "",
         )
-
-
-def iter_aliases(shadow: Shadow, pte_pas: set[int]) -> Iterator[int]:
-    """The virtual addresses at which a leaf maps one of `pte_pas`."""
-    for table in shadow.tables.values():
-        size = shadow.mode.page_size(table.level)
-        for index in iter_differences(ZERO_PAGE, table.page):
-            pte = Pte(pte_at(table.page, index))
-            if pte.is_valid and pte.is_leaf:
-                va = shadow.mode.sign_extend(table.va + index * size)
-                start = leaf_pa(pte, va, table.level, shadow.mode)
-                yield from (va + pte_pa - start for pte_pa in pte_pas if start <= pte_pa < start + size)
 
 
 def watch(target: Target, space: AddressSpace, va: int) -> WatchResult:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from gdbext.riscv.paging import PAGE_SIZE
-from gdbext.riscv.pte import PERMISSIONS, Pte, V
+from gdbext.riscv.pte import Pte, V
 from gdbext.tables.walk import Outcome
 from gdbext.target.base import Target
 from gdbext.trace.record import FaultRecord, Frame, Notice, PteWrite
-from gdbext.trace.shadow import TABLE, Shadow
+from gdbext.trace.shadow import Shadow
 
 MIN_ROUNDS = 3
 ROUNDS_SHOWN = 4
@@ -120,19 +120,11 @@ def describe_distance(size: int) -> str:
     return f"{size}B"
 
 
-def iter_leaves(shadow: Shadow) -> Iterator[tuple[int, int]]:
-    """The start and the size of what each leaf in the shadow maps, in no order."""
-    for table in shadow.tables.values():
-        size = shadow.mode.page_size(table.level)
-        for index, pte in enumerate(TABLE.unpack(table.page)):
-            if pte & V and pte & PERMISSIONS:
-                yield shadow.mode.sign_extend(table.va + index * size), size
-
-
 def find_neighbours(shadow: Shadow, va: int) -> tuple[int | None, int | None]:
     """Where the nearest mapping below `va` ends and the nearest above it begins."""
-    below = max((start + size for start, size in iter_leaves(shadow) if start + size <= va), default=None)
-    above = min((start for start, _ in iter_leaves(shadow) if start > va), default=None)
+    leaves = [(start, shadow.mode.page_size(level)) for start, level, _ in shadow.iter_leaves()]
+    below = max((start + size for start, size in leaves if start + size <= va), default=None)
+    above = min((start for start, _ in leaves if start > va), default=None)
     return below, above
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gdbext.errors import UnreadableMemory
 from gdbext.riscv.paging import PAGE_SHIFT, PAGE_SIZE, PTE_SIZE, PagingMode
-from gdbext.riscv.pte import PERMISSIONS, PPN_MASK, PPN_SHIFT, A, D, V
+from gdbext.riscv.pte import PERMISSIONS, PPN_MASK, PPN_SHIFT, A, D, Pte, V, leaf_pa
 from gdbext.target.base import PageTableRegion, Target
 
 TABLE = struct.Struct("<512Q")
@@ -154,6 +154,20 @@ class Shadow:
         """Whether the page at `pa` is a table without a valid PTE."""
         table = self.tables.get(pa)
         return table is not None and not any(pte & V for pte in TABLE.unpack(table.page))
+
+    def iter_leaves(self) -> Iterator[tuple[int, int, Pte]]:
+        """The va, the level and the PTE of every valid leaf, in no order."""
+        for table in self.tables.values():
+            for index in iter_differences(ZERO_PAGE, table.page):
+                pte = pte_at(table.page, index)
+                if pte & V and pte & PERMISSIONS:
+                    yield self._entry_va(table, index), table.level, Pte(pte)
+
+    def iter_aliases(self, pas: Collection[int]) -> Iterator[int]:
+        """The virtual addresses at which some leaf maps one of `pas`."""
+        for va, level, pte in self.iter_leaves():
+            start, size = leaf_pa(pte, va, level, self.mode), self.mode.page_size(level)
+            yield from (va + pa - start for pa in pas if start <= pa < start + size)
 
     # What has changed
 

@@ -128,5 +128,5 @@ def test_the_example_has_the_members_of_the_answer(directory: Path, line: str) -
 
 def test_every_command_is_there() -> None:
     documented = {schema.partition("/")[0].removeprefix("sv39.") for schema in EXAMPLES}
-    # A snapshot is answered like a core; docs/trace.md has what the tracer writes.
+    # A snapshot is answered like a core; gdbext/trace/FORMAT.md has what the tracer writes.
     assert documented == load_commands().keys() - {"snapshot", "trace", "watch"}

@@ -103,7 +103,7 @@ def test_the_summary(records: list[FaultRecord]) -> None:
 
 
 def test_every_key_and_kind_is_documented(records: list[FaultRecord]) -> None:
-    text = (Path(__file__).resolve().parents[3] / "docs" / "trace.md").read_text(encoding="utf-8")
+    text = (Path(__file__).resolve().parents[3] / "gdbext" / "trace" / "FORMAT.md").read_text(encoding="utf-8")
     words = [*to_json(records[0]), *(outcome.value for outcome in FaultOutcome)]
     source = Path(diagnosis.__file__).read_text(encoding="utf-8") + Path(tracer.__file__).read_text(encoding="utf-8")
     words += re.findall(r'Notice\(\s*"([a-z-]+)"', source)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbext.riscv.paging import PAGE_SIZE, SV39
+from gdbext.riscv.pte import N
 from gdbext.trace.shadow import ZERO_PAGE, Shadow, iter_differences, pte_at
-from tests.unit.fakes import ROOT_PA, FakeTarget, pte_value
+from tests.unit.fakes import ROOT_PA, FakeTarget, TableBuilder, pte_value
 from tests.unit.trace.machine import REGION
 
 # The root, two level-1 tables and four level-0 tables: pointers go down a level, so that what is made is a tree.
@@ -113,3 +114,17 @@ def test_the_limit() -> None:
     shadow = Shadow(target, SV39, ROOT_PA, None, limit=2)
     assert len(shadow.tables) == 2
     assert not shadow.is_complete
+
+
+def test_aliases_through_pages_superpages_and_napot() -> None:
+    target = FakeTarget()
+    tables = TableBuilder(target)
+    pte_pa = ROOT_PA + 0x2_3018
+    tables.map(0x1000, ROOT_PA + 0x2_3000)
+    tables.map(0xFFFF_FFC0_0020_0000, ROOT_PA, level=1)
+    # A 64K page, whose PTE is the same for each of its sixteen pages.
+    for page in range(16):
+        tables.set_pte(0x10_0000 + page * PAGE_SIZE, pte_value(ROOT_PA + 0x2_8000, "rwad") | N)
+    tables.map(0x9000, 0x8000_0000)
+    shadow = Shadow(target, SV39, tables.root_pa, None, limit=100)
+    assert sorted(shadow.iter_aliases({pte_pa})) == [0x1018, 0x10_3018, 0xFFFF_FFC0_0022_3018]
