@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gdbext.commands.declaration import Argument, Kind, Status, command
 from gdbext.commands.options import HART_OPTION, NO_SPACE_OPTIONS, read_status, select_space
@@ -11,11 +11,12 @@ from gdbext.errors import BadInput, NoMemory, NotCaptured, UnsupportedTarget
 from gdbext.riscv import csrs
 from gdbext.riscv.instruction import Instruction, decode_instruction, decode_length
 from gdbext.riscv.paging import BARE
+from gdbext.riscv.pte import U
 from gdbext.riscv.rules import TranslationRules
 from gdbext.riscv.traps import INTERRUPT, Access, Privilege, access_of_cause
 from gdbext.tables.space import AddressSpace
 from gdbext.tables.verdict import Verdict, iter_qemu_causes, judge
-from gdbext.tables.walk import Walk, walk
+from gdbext.tables.walk import Outcome, Walk, walk
 from gdbext.target.base import PageTableRegion, Target
 
 LEVELS = {"m": Privilege.M, "s": Privilege.S}
@@ -100,6 +101,8 @@ def why_command(target: Target, arguments: Namespace) -> WhyResult:
     trap = read_trap(target, hart, LEVELS.get(arguments.level))
     space = select_space(target, Namespace(**(NO_SPACE_OPTIONS | {"hart": hart})))
     rules = target.translation_rules(hart)
+    if trap.is_over is None and trap.origin is Privilege.U:
+        trap = replace(trap, origin=find_code_privilege(target, space, rules, trap.epc))
     # A trap from M-mode that speaks of translation went through MPRV, as the privilege that MPP held before the trap.
     judged_from = Privilege.S if trap.origin in (None, Privilege.M) else trap.origin
     instruction = read_instruction(target, space, rules, trap.epc, trap.origin)
@@ -200,6 +203,15 @@ def _choose_level(target: Target, hart: int, present: Privilege | None, pc: int 
     if target.read_csr(hart, "scause") or target.read_csr(hart, "sepc"):
         return Privilege.S
     return Privilege.M
+
+
+def find_code_privilege(target: Target, space: AddressSpace, rules: TranslationRules, pc: int) -> Privilege | None:
+    """Which privilege executes the page of `pc`: sret clears SPP, so a trap from S that is over reads as from U."""
+    with target.reading():
+        walked = walk(target, space.mode, space.root_pa, pc, rules)
+    if walked.outcome is not Outcome.LEAF:
+        return None
+    return Privilege.U if walked.pte.value & U else Privilege.S
 
 
 def read_instruction(

@@ -65,7 +65,7 @@ def find_exits(target: LiveTarget, entries: Mapping[int, Privilege]) -> dict[int
             start, code = read_around(target, entry, level)
             exits |= dict.fromkeys(iter_returns(start, code, level), level)
     if not exits:
-        for start, code in iter_start_of_ram(target):
+        for start, code in read_start_of_ram(target):
             exits |= dict.fromkeys(iter_returns(start, code, Privilege.M), Privilege.M)
     return exits
 
@@ -88,13 +88,11 @@ def is_delegating(target: LiveTarget) -> bool:
     return any(mask >> cause & 1 for mask in masks for cause in PAGE_FAULTS)
 
 
-def iter_start_of_ram(target: LiveTarget) -> Iterator[tuple[int, bytes]]:
+def read_start_of_ram(target: LiveTarget) -> list[tuple[int, bytes]]:
     """The start of each region of RAM, where a machine without symbols has its firmware or kernel."""
+    regions = [region for region in target.memory_regions() or () if region.is_ram]
     with target.reading():
-        for region in target.memory_regions() or ():
-            size = min(region.end - region.start, START_OF_RAM)
-            if region.is_ram:
-                yield region.start, target.read_physical(region.start, size)
+        return [(r.start, target.read_physical(r.start, min(r.end - r.start, START_OF_RAM))) for r in regions]
 
 
 def iter_returns(start: int, code: bytes, level: Privilege) -> Iterator[int]:

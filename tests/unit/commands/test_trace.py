@@ -44,9 +44,7 @@ def test_show(saved: Path) -> None:
     text, status = run(FakeTarget(), f"trace show 1 -file {saved}")
     assert status == 0
     lines = text.splitlines()
-    assert lines[0] == (
-        "fault 1  hart 0  store/AMO page fault (15)  va 0x0000000084010000  in the page-table region"
-    )
+    assert lines[0] == ("fault 1  hart 0  store/AMO page fault (15)  va 0x0000000084010000  in the page-table region")
     assert "  allocated 0x84010000: a level-1 table, zeroed, mapped at 0x84010000" in lines
     assert (
         "  wrote L0 pte @0x84002080  0x0000000000000000 --------- -> 0x00000000210040c7 VRW---AD-  for 0x84010000 4K"

@@ -145,8 +145,6 @@ def test_further_on_s_mode_s_own_trap_is_meant_and_nothing_tells_whether_it_is_o
     target.csrs[0] |= {"scause": LOAD, "stval": 0x5000, "sepc": CODE_VA, "mstatus": SPP}
     answer, _ = why(target)
     assert (answer["level"], answer["va"], answer["over"], answer["privilege"]) == ("S", "0x5000", None, "S")
-    target.csrs[0]["mstatus"] = 0
-    assert why(target)[0]["privilege"] == "U"
 
 
 def test_the_level_can_be_asked_for() -> None:
@@ -228,3 +226,12 @@ def test_a_reserved_pte_is_named_in_the_ladder() -> None:
     text, _ = run(target, "why")
     assert "reserved encoding" in text
     assert "PPN[3:0] other than 1000" in text
+
+
+def test_an_s_mode_trap_that_is_over_came_from_where_its_code_runs() -> None:
+    target, builder = trap_in(priv=1, pc=CODE_VA + 0x100, mstatus=0)
+    builder.map(CODE_VA + 0x1000, CODE_PA, "rxua")
+    for epc, origin in ((CODE_VA, "S"), (CODE_VA + 0x1000, "U"), (VA, None)):
+        target.csrs[0] |= {"scause": LOAD, "stval": VA, "sepc": epc, "mcause": 0}
+        answer, _ = why(target, "-level s")
+        assert (answer["over"], answer["privilege"]) == (None, origin)
