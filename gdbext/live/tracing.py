@@ -47,8 +47,7 @@ from gdbext.trace.tracer import ReadMemory, ReadRegister, Tracer
 FAST = 4096, 64 * PAGE_SIZE
 STUB = 64, PAGE_SIZE
 PROGRESS_EVERY = 1000
-# Name, GDB's number, three columns about GDB's own cache, the number in the remote protocol.
-REGISTER_LINE = re.compile(r"\s*(\w+)\s+\d+\s+-?\d+\s+\d+\s+8\s+\S+(?: \S+)*?\s+(\d+)\s+\d+\s*$")
+REGISTER = re.compile(r'<reg name="(\w+)" bitsize="64"[^>]*\bregnum="(\d+)"')
 REGISTER_DIGITS = 16
 
 
@@ -262,10 +261,9 @@ class StopRegisters:
 
 
 def read_numbers() -> dict[str, int]:
-    """The registers' numbers in the remote protocol."""
-    lines = gdb.execute("maintenance print remote-registers", to_string=True).splitlines()
-    found = (REGISTER_LINE.match(line) for line in lines)
-    return {match[1]: int(match[2]) for match in found if match}
+    """The registers' numbers in the remote protocol, from the description that the stub has given of itself."""
+    description = gdb.execute("maintenance print xml-tdesc", to_string=True)
+    return {name: int(number) for name, number in REGISTER.findall(description)}
 
 
 def find_live_target() -> LiveTarget:
