@@ -422,7 +422,10 @@ class Tracer:
         self.counts.pte_writes += len(record.pte_writes)
         self.counts.pages_allocated += len(record.pages_allocated)
         for other in fault.overlaps:
-            how = f"fault {other.seq} of hart {other.hart} wants it too, and both were handled at the same time"
+            how = (
+                f"fault {other.seq} of hart {other.hart} wants it too, and both were handled at the same time; what "
+                "one hart wrote to it, also after its handler, may stand in the other's record"
+            )
             fault.reused.setdefault(record.va & -PAGE_SIZE, how)
         note_oddities(record, fault.reused)
         self._last_chain[record.hart] = record
