@@ -13,7 +13,7 @@ from gdbext.riscv.instruction import Instruction, decode_instruction, decode_len
 from gdbext.riscv.paging import BARE
 from gdbext.riscv.pte import U
 from gdbext.riscv.rules import TranslationRules
-from gdbext.riscv.traps import INTERRUPT, Access, Privilege, access_of_cause
+from gdbext.riscv.traps import INTERRUPT, Access, Privilege, access_of_cause, access_of_trap
 from gdbext.tables.space import AddressSpace
 from gdbext.tables.verdict import Verdict, iter_qemu_causes, judge
 from gdbext.tables.walk import Outcome, Walk, walk
@@ -108,9 +108,8 @@ def why_command(target: Target, arguments: Namespace) -> WhyResult:
     instruction = read_instruction(target, space, rules, trap.epc, trap.origin)
     walked = verdict = None
     if trap.access is not None and not trap.is_interrupt:
-        # An AMO is a store to the specification, whatever cause the target gives it.
-        is_amo = trap.access is Access.LOAD and instruction is not None and instruction.access is Access.STORE
-        access = Access.STORE if is_amo else trap.access
+        access = access_of_trap(trap.cause, instruction.access if instruction else None)
+        assert access is not None
         walked, verdict = _judge_again(target, trap, access, space, rules, judged_from=judged_from)
     return WhyResult(
         trap,

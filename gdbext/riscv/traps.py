@@ -75,6 +75,15 @@ def access_of_cause(cause: int) -> Access | None:
     return PAGE_FAULTS.get(cause) or ACCESS_FAULTS.get(cause)
 
 
+def access_of_trap(cause: int, instructed: Access | None) -> Access | None:
+    """What the access of a trap was, where `instructed` is what its instruction does with memory, if that is known.
+
+    An AMO is a store to the specification; QEMU before 10 gives its load's fault the cause of a load.
+    """
+    access = access_of_cause(cause)
+    return Access.STORE if access is Access.LOAD and instructed is Access.STORE else access
+
+
 def describe_cause(cause: int) -> str:
     """The specification's name for a value of mcause or scause."""
     if cause & INTERRUPT:

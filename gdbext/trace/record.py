@@ -12,6 +12,7 @@ from typing import Any
 from gdbext.errors import BadFile
 from gdbext.riscv.paging import MODE_BY_NAME
 from gdbext.riscv.pte import Pte
+from gdbext.riscv.traps import Access
 from gdbext.tables.walk import Outcome, Step, Walk
 
 SCHEMA = "sv39.trace/1"
@@ -30,12 +31,16 @@ class FaultOutcome(Enum):
 
 @dataclass(frozen=True)
 class CodePlace:
-    """Where in the program a pc lies, as far as symbols tell; `symbol` is `name+offset`, `source` is `file:line`."""
+    """Where in the program a pc lies, as far as symbols tell; `symbol` is `name+offset`, `source` is `file:line`.
+
+    `access` is what the instruction does with memory; a saved trace does not tell.
+    """
 
     pc: int
     symbol: str | None = None
     source: str | None = None
     instruction: str | None = None
+    access: Access | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

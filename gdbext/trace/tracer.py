@@ -8,7 +8,7 @@ third stop: the next trap of the same hart tells, by being the same fault again 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from gdbext.errors import UnreadableMemory
@@ -17,7 +17,7 @@ from gdbext.riscv.instruction import decode_instruction
 from gdbext.riscv.paging import BARE, PAGE_SHIFT, PAGE_SIZE, U64_MASK
 from gdbext.riscv.pte import PPN_MASK, PPN_SHIFT
 from gdbext.riscv.rules import AdUpdate, TranslationRules
-from gdbext.riscv.traps import INTERRUPT, PAGE_FAULTS, Access, Privilege, describe_cause
+from gdbext.riscv.traps import INTERRUPT, PAGE_FAULTS, Access, Privilege, access_of_trap, describe_cause
 from gdbext.tables.verdict import Verdict, judge
 from gdbext.tables.walk import Outcome, Walk, walk
 from gdbext.target.base import PageTableRegion, Target
@@ -102,10 +102,13 @@ class PageFault(Trap):
     satp: Satp
     status: Status
     entry: int
+    instructed: Access | None = None
 
     @property
     def access(self) -> Access:
-        return PAGE_FAULTS[self.cause]
+        access = access_of_trap(self.cause, self.instructed)
+        assert access is not None
+        return access
 
 
 @dataclass
@@ -321,6 +324,8 @@ class Tracer:
     def _open_fault(self, state: HartState, trap: PageFault, read: ReadRegister) -> OpenFault:
         shadow = self._shadow(trap.satp)
         self._look(shadow)
+        place = self._describe_code(trap.pc, self._read_code(trap, shadow))
+        trap = replace(trap, instructed=place.access)
         walked, verdict = self._judge(trap, shadow)
         in_region = None if self.region is None else trap.va in self.region
         self.counts.faults += 1
@@ -338,7 +343,7 @@ class Tracer:
             hart=trap.hart,
             cause=trap.cause,
             va=trap.va,
-            place=self._describe_code(trap.pc, self._read_code(trap, shadow)),
+            place=place,
             privilege=trap.origin,
             satp=trap.satp.value,
             in_region=in_region,
@@ -486,8 +491,14 @@ class Tracer:
         if place is None or (code is not None and place.instruction is None):
             if len(self._places) == PLACES_KEPT:
                 self._places.clear()
-            text = decode_instruction(int.from_bytes(code, "little")).text if code else None
-            place = CodePlace(pc, self.target.describe_symbol(pc), self.scene.describe_source(pc), text)
+            decoded = decode_instruction(int.from_bytes(code, "little")) if code else None
+            place = CodePlace(
+                pc,
+                self.target.describe_symbol(pc),
+                self.scene.describe_source(pc),
+                decoded.text if decoded else None,
+                decoded.access if decoded else None,
+            )
             self._places[pc] = place
         return place
 

@@ -387,3 +387,19 @@ def test_settling_where_the_machine_has_stopped() -> None:
     assert traps.told == []
     traps.tracer.settle(lambda hart: PC + 4)
     assert outcomes(traps.told) == ["retried"]
+
+
+def test_an_amo_is_a_store_though_qemu_calls_its_first_fault_a_load() -> None:
+    traps = Traps()
+    traps.tables.map(PC, PC, "rxa")
+    traps.target.write_physical(PC, 0x00B5362F.to_bytes(4, "little"))  # amoadd.d a2,a1,(a0)
+    traps.enter(PAGE, cause=13)
+    traps.map_page(PAGE, "ra")
+    traps.leave()
+    traps.enter(PAGE, cause=15)
+    traps.leave()
+    first, second = traps.finish()
+    assert first.place.instruction == "amoadd.d a2,a1,(a0)"
+    assert (first.rule_after, first.outcome) == ("the level-0 PTE has W=0", FaultOutcome.REFAULTED)
+    assert "a permission is missing: the level-0 PTE has W=0" in first.why
+    assert (second.rule_before, second.notices) == ("the level-0 PTE has W=0", [])
