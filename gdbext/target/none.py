@@ -41,7 +41,7 @@ class NoTarget(Target):
         self._refuse()
 
     def memory_regions(self) -> Sequence[MemoryRegion] | None:
-        return None
+        self._refuse()
 
     def translation_rules(self, hart: int) -> TranslationRules:
         return TranslationRules()
